@@ -1,4 +1,4 @@
-"""Build manual.pdf from manual.md, the sample manual of this folder.
+"""Build the heat-pump sample manual, `samples/manuals/heat-pump/manual.pdf`, from the manual.md of this folder.
 
 Run in any folder:
 
@@ -28,6 +28,7 @@ from reportlab.platypus.doctemplate import BaseDocTemplate
 from reportlab.platypus.flowables import CallerMacro, CondPageBreak, Flowable
 
 FOLDER = Path(__file__).resolve().parent
+TARGET = FOLDER.parents[1] / "manuals" / "heat-pump"
 RUNNING_HEAD = "Thermalis HC-9 · Installation and service manual"
 AUTHOR = "Kestrel Klimatechnik"
 MARGIN = 20 * mm
@@ -161,8 +162,7 @@ def table(node: SyntaxTreeNode) -> Iterator[Flowable]:
     """Turn a pipe table into a grid whose header row repeats on every page."""
     rows = [row.children for part in node.children for row in part.children]
     cells = [
-        [Paragraph(markup(cell), CELL if index else HEADER_CELL) for cell in row]
-        for index, row in enumerate(rows)
+        [Paragraph(markup(cell), CELL if index else HEADER_CELL) for cell in row] for index, row in enumerate(rows)
     ]
     widths = column_widths([[plain_text(cell) for cell in row] for row in rows])
     grid = Table(cells, colWidths=widths, repeatRows=1)
@@ -229,4 +229,4 @@ def build(source: Path, target: Path) -> None:
 
 
 if __name__ == "__main__":
-    build(FOLDER / "manual.md", FOLDER / "manual.pdf")
+    build(FOLDER / "manual.md", TARGET / "manual.pdf")
