@@ -1,0 +1,107 @@
+"""Every seam between Fieldmate and something that can be exchanged.
+
+A protocol says what a part must do; nothing here does it. Implementations live in `assistant.engines` and
+`assistant.ingest`, and `tests/contracts` runs each of them, real or fake, through the same checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    import numpy.typing as npt
+
+    from assistant.types import Document, Generated, Prompt, Usage
+
+Cancelled = Callable[[], bool]
+"""Asked often by long work; True means stop as soon as possible."""
+
+
+@runtime_checkable
+class Embedder(Protocol):
+    """Turns texts into unit vectors whose dot product is their similarity."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the vectors' space: two embedders whose vectors may be compared have the same one."""
+
+    @property
+    def dimensions(self) -> int:
+        """Length of a vector."""
+
+    @property
+    def max_tokens(self) -> int:
+        """Longest text that is embedded whole, in tokens, special tokens included; the rest is not seen."""
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of `text` including the special ones, uncut."""
+
+    def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Embed `texts`.
+
+        Returns an array of shape (len(texts), dimensions), rows of length 1, in the order given. A text's vector does
+        not depend on its neighbours beyond rounding.
+        """
+
+    def close(self) -> None:
+        """Free what is held; calling it again is harmless."""
+
+
+@runtime_checkable
+class Generator(Protocol):
+    """Continues a prompt, token by token."""
+
+    @property
+    def model(self) -> str:
+        """Catalogue id of what is loaded."""
+
+    @property
+    def context_tokens(self) -> int:
+        """Room for prompt and completion together, in tokens."""
+
+    def count_tokens(self, prompt: Prompt) -> int:
+        """Tokens that `prompt` takes, the template's own included."""
+
+    def generate(
+        self,
+        prompt: Prompt,
+        *,
+        max_tokens: int,
+        temperature: float = 0.0,
+        cancelled: Cancelled = lambda: False,
+    ) -> Iterator[Generated]:
+        """Stream the continuation until the model ends it, `max_tokens` are made or `cancelled()` is true.
+
+        At temperature 0 the same prompt gives the same text. Text is never cut inside a character. Closing the
+        iterator stops the work.
+
+        Raises:
+            ValueError: the prompt and `max_tokens` do not fit into `context_tokens`.
+        """
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens of the latest `generate`, as far as it has run."""
+
+    def close(self) -> None:
+        """Free what is held; calling it again is harmless."""
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """Turns one kind of file into a document."""
+
+    @property
+    def suffixes(self) -> frozenset[str]:
+        """File name endings that it takes, lower case, with the dot."""
+
+    def read(self, path: Path, name: str) -> Document:
+        """Read the file at `path`; `name` is how the document will be cited.
+
+        Raises:
+            UnreadableDocument: it is not such a file, is damaged, encrypted or holds no text.
+        """

@@ -1,0 +1,133 @@
+"""Numbers, units and identifiers in running text: what an answer must never get wrong.
+
+Pure. Retrieval uses it to find `5.5 kW` and `E07` exactly, answering to hold a sentence against its evidence.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+
+_UNITS = {
+    "mm": 'mm cm m km µm um inch inches ft "',
+    "kg": "kg g mg t lb lbs oz",
+    "l": "l ml cl dl liter liters litre litres gal",
+    "bar": "bar mbar psi pa hpa kpa mpa",
+    "v": "v mv kv vac vdc",
+    "a": "a ma µa",
+    "w": "w kw mw kwh wh va kva hp",
+    "hz": "hz khz mhz ghz rpm",
+    "°c": "°c °f °k k °dh °d degrees",
+    "s": "s ms µs sec second seconds min minute minutes h hr hour hours day days week weeks month months year years",
+    "nm": "nm n kn",
+    "db": "db dba db(a)",
+    "ohm": "ohm ohms kohm mohm ω kω mω",
+    "%": "% ppm percent",
+    "b": "b kb mb gb tb kib mib gib bit bits kbit/s mbit/s gbit/s kbps mbps gbps px",
+    "rate": "l/min l/h m³/h m3/h m/s km/h m³ m3 m² m2 mm² mm2 cm² cm2 w/m²",
+}
+_SPELLED = {
+    "inches": "inch", '"': "inch", "liter": "l", "liters": "l", "litre": "l", "litres": "l",
+    "second": "s", "seconds": "s", "sec": "s", "minute": "min", "minutes": "min", "hour": "h", "hours": "h", "hr": "h",
+    "days": "day", "weeks": "week", "months": "month", "years": "year", "degrees": "°", "percent": "%", "lbs": "lb",
+    "ohms": "ohm", "ω": "ohm", "kω": "kohm", "mω": "mohm", "um": "µm", "m3": "m³", "m2": "m²", "mm2": "mm²",
+    "cm2": "cm²", "m3/h": "m³/h", "db(a)": "dba",
+}  # fmt: skip
+"""Spellings of one unit; units that differ by a factor stay different: a conversion is not a quotation."""
+
+KNOWN_UNITS = frozenset(" ".join(_UNITS.values()).split())
+
+_NUMBER = r"\d+(?:[.,]\d+)*"
+_UNIT = r"°\s?[CFKd]\w?|[a-zA-Zµμ°Ωω%\"][a-zA-Z0-9µΩω²³/()]*"
+_QUANTITY = re.compile(rf"(?<![\w.,])(?<![^\W\d][-–−/])[-–−]?({_NUMBER})(?:[ \u00a0\u202f]?({_UNIT}))?")
+_SEPARATORS = re.compile(r"[-‐‑–/_.]")
+_COMPOUND = re.compile(r"[^\W_]+(?:[-‐‑–/_.][^\W_]+)*")
+_SPACED = re.compile(r"(?<![\w°-])([A-Z]{1,3})[ \u00a0](?:[-–][ \u00a0])?(\d{1,4})(?![\w.,]\d|\w)")
+"""A code set or read with a space: "E 07", "F - 220"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A number as it stands in a text, with the unit behind it where one is known."""
+
+    number: str
+    """Digits with a decimal point, no leading zeros or thousands separators: "5.5", "1200"."""
+    unit: str
+    """Unit in one spelling, or "" for a bare number."""
+    start: int
+    end: int
+
+
+@lru_cache(maxsize=65536)
+def fold(word: str) -> str:
+    """Lower case without accents, after Unicode's canonical decomposition."""
+    decomposed = unicodedata.normalize("NFD", word.casefold())
+    return "".join(character for character in decomposed if not unicodedata.combining(character))
+
+
+def quantities(text: str) -> list[Quantity]:
+    """All numbers of `text` that are not part of an identifier, in reading order, with offsets into `text`."""
+    named = [match.span() for match in _COMPOUND.finditer(text) if _is_identifier(match.group())]
+    named += [match.span() for match in _SPACED.finditer(text)]
+    found = []
+    for match in _QUANTITY.finditer(text):
+        if any(start <= match.start(1) < end for start, end in named):
+            continue
+        text_behind = match.group(2) or ""
+        known = unit_of(text_behind) or unit_of(text_behind.partition("/")[0])
+        end = match.end() if known else match.end(1)
+        found.append(Quantity(plain_number(match.group(1)), known, match.start(1), end))
+    return found
+
+
+def unit_of(text: str) -> str:
+    """`text` as a unit in its one spelling, or "" when it is none."""
+    if text == "a":
+        return ""  # the article, not ampere
+    key = text.replace(" ", "").replace("μ", "µ").replace("\u2126", "ω").casefold().rstrip(".")
+    return _SPELLED.get(key, key) if key in KNOWN_UNITS else ""
+
+
+def plain_number(number: str) -> str:
+    """Digits with a decimal point, without thousands separators, leading or trailing zeros."""
+    if re.fullmatch(r"\d{1,3}(,\d{3})+", number):  # 1,200 is one thousand two hundred
+        number = number.replace(",", "")
+    number = number.replace(",", ".")
+    whole, _, part = number.partition(".")
+    if "." in part:
+        return number  # a version, date or chapter: kept as it stands
+    part = part.rstrip("0")
+    return (whole.lstrip("0") or "0") + (f".{part}" if part else "")
+
+
+def identifiers(text: str) -> set[str]:
+    """Joined, folded forms of what names one thing exactly: codes, part numbers, sizes; letters and digits mixed.
+
+    `F-220`, `F 220` and `f220` are all "f220". A number with a unit is a quantity, not an identifier.
+    """
+    joined = {fold(_SEPARATORS.sub("", word)) for word in _COMPOUND.findall(text) if _is_identifier(word)}
+    return joined | set(spaced_identifiers(text))
+
+
+def spaced_identifiers(text: str) -> list[str]:
+    """Folded forms of codes that are written with a space between letters and digits."""
+    return [fold(match.group(1) + match.group(2)) for match in _SPACED.finditer(text)]
+
+
+def joined_compounds(text: str) -> list[str]:
+    """Folded, separator-free forms of all words that contain a hyphen, slash, dot or underscore."""
+    compounds = [word for word in _COMPOUND.findall(text) if _SEPARATORS.search(word)]
+    return [fold(_SEPARATORS.sub("", word)) for word in compounds if not word[0].isdigit() or _is_identifier(word)]
+
+
+def _is_identifier(word: str) -> bool:
+    """Letters and digits mixed, and not merely quantities side by side such as `230V/50Hz`."""
+    mixed = any(character.isdigit() for character in word) and any(character.isalpha() for character in word)
+    return mixed and not all(_is_measure(part) for part in _SEPARATORS.split(word))
+
+
+def _is_measure(part: str) -> bool:
+    match = re.fullmatch(r"(\d*)(\D*)", part)
+    return bool(match and (match.group(2) == "" or unit_of(match.group(2))))

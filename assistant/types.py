@@ -1,0 +1,345 @@
+"""The values that Fieldmate's parts hand to each other.
+
+This module knows no file, database, model or clock: only frozen values and what follows from them. Ids of rows and
+links between rows belong to `assistant.store`; equal content makes equal objects.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any, Literal
+
+AnswerStatus = Literal["answered", "abstained"]
+AnswerMode = Literal["generated", "quoted", "tool", "curated"]
+
+
+class BlockKind(StrEnum):
+    """What a span of a document's text is, as far as its reader could tell."""
+
+    HEADING = "heading"
+    PARAGRAPH = "paragraph"
+    LIST_ITEM = "list_item"
+    """One bullet."""
+    STEP = "step"
+    """One item of a numbered list: neighbours of this kind form a procedure."""
+    TABLE_HEADER = "table_header"
+    TABLE_ROW = "table_row"
+    WARNING = "warning"
+    """A safety notice, whatever mark-up announced it."""
+    CODE = "code"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A structural unit of a document: `text[start:end]` of the document that holds it.
+
+    Blocks are in reading order and do not overlap; text between them is white space.
+    """
+
+    kind: BlockKind
+    start: int
+    """Offset of the first character, in characters."""
+    end: int
+    """Offset behind the last character, in characters."""
+    level: int = 0
+    """Depth of a heading (1 is the title) or of a nested list item (0 is outermost)."""
+    page: int | None = None
+    """Page on which the block begins, counted from 1; None where the format has no pages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One source file, read: its plain text and the structure found in it."""
+
+    source: str
+    """Where it came from: an absolute path."""
+    name: str
+    """How it is shown and cited: the path below the folder that was added, with forward slashes."""
+    title: str
+    text: str
+    """What is stored, searched and quoted. All offsets point into it."""
+    blocks: tuple[Block, ...]
+    content_hash: str
+    """Algorithm and digest of the source's bytes: "sha256:…"."""
+    media_type: str
+    revised: str | None = None
+    """Revision date that the document states, ISO 8601, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """The retrievable unit: a span of a document with what is needed to understand and cite it."""
+
+    document: str
+    """`Document.name` of its document."""
+    title: str
+    """`Document.title` of its document."""
+    ordinal: int
+    """Position among the passages of its document, from 0."""
+    start: int
+    end: int
+    text: str
+    """Exactly `Document.text[start:end]`."""
+    heading_path: tuple[str, ...] = ()
+    """Headings above it, outermost first, without the document's title."""
+    context: str = ""
+    """Text that a reader needs beside it, verbatim from the document: the header row of a split table."""
+    page: int | None = None
+
+    @property
+    def section(self) -> str:
+        """The innermost heading, or the document's title where there is none."""
+        return self.heading_path[-1] if self.heading_path else self.title
+
+    def searchable(self) -> str:
+        """The text that is embedded: title and headings, table header, then the passage itself."""
+        headings = " > ".join(dict.fromkeys((self.title, *self.heading_path)))
+        return "\n".join(part for part in (headings, self.context, self.text) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage that a search found, with how it was found."""
+
+    passage: Passage
+    score: float
+    """Fused score, 0 to 1; comparable between the hits of one search."""
+    dense_rank: int | None = None
+    """Rank by vector similarity, from 1; None when not among that search's candidates."""
+    dense_score: float | None = None
+    """Cosine similarity to the question, -1 to 1."""
+    lexical_rank: int | None = None
+    """Rank by BM25, from 1; None when no term of the question is in the passage."""
+    lexical_score: float | None = None
+    """BM25, 0 or more."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plain form that `--json` prints."""
+        return {
+            "document": self.passage.document,
+            "title": self.passage.title,
+            "section": self.passage.section,
+            "page": self.passage.page,
+            "start": self.passage.start,
+            "end": self.passage.end,
+            "score": round(self.score, 4),
+            "dense_rank": self.dense_rank,
+            "lexical_rank": self.lexical_rank,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One question with the answer it got, as far as a follow-up question needs them."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the user asks, and the turns before it, oldest first."""
+
+    text: str
+    history: tuple[Turn, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The span of a passage that supports a sentence, and how strongly."""
+
+    passage: Passage
+    start: int
+    """Offset into the document's text, in characters."""
+    end: int
+    score: float
+    """Support, 0 to 1."""
+
+    @property
+    def quote(self) -> str:
+        """The span's text, verbatim."""
+        return self.passage.text[self.start - self.passage.start : self.end - self.passage.start]
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """Where a sentence of the answer comes from."""
+
+    document: str
+    title: str
+    section: str
+    page: int | None
+    quote: str
+    """Verbatim `text[start:end]` of the stored document."""
+    start: int
+    end: int
+    score: float
+    """How well the quote supports the sentence, 0 to 1."""
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> Citation:
+        """The citation that points at `evidence`."""
+        passage = evidence.passage
+        return cls(
+            document=passage.document,
+            title=passage.title,
+            section=passage.section,
+            page=passage.page,
+            quote=evidence.quote,
+            start=evidence.start,
+            end=evidence.end,
+            score=round(evidence.score, 4),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Wall-clock milliseconds since the question arrived, but for `load`."""
+
+    retrieve: float = 0.0
+    """Until the hits were known."""
+    first_token: float | None = None
+    """Until the generator's first token; None when it was not run."""
+    total: float = 0.0
+    load: float = 0.0
+    """Spent loading models for this question: 0 in a process that is warm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens that the generator handled for one answer."""
+
+    prompt_tokens: int = 0
+    reused_tokens: int = 0
+    """Prompt tokens whose state was already there and that were not computed again."""
+    completion_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A finished answer. Abstaining is an answer too: `status` says so."""
+
+    question: str
+    text: str
+    status: AnswerStatus
+    mode: AnswerMode
+    confidence: float
+    """Estimated probability that the answer is right, 0 to 1."""
+    citations: tuple[Citation, ...] = ()
+    hits: tuple[Hit, ...] = ()
+    timings: Timings = field(default_factory=Timings)
+    usage: Usage = field(default_factory=Usage)
+    model: str | None = None
+    """Catalogue id of the generator; None when none was needed."""
+    embedder: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The object that `fieldmate ask --json` prints; its fields are published and not renamed."""
+        timings = {name: None if value is None else round(value, 2) for name, value in asdict(self.timings).items()}
+        return {
+            "question": self.question,
+            "answer": self.text,
+            "status": self.status,
+            "mode": self.mode,
+            "confidence": round(self.confidence, 4),
+            "citations": [asdict(citation) for citation in self.citations],
+            "hits": [hit.to_dict() for hit in self.hits],
+            "timings_ms": timings,
+            "usage": asdict(self.usage),
+            "model": self.model,
+            "embedder": self.embedder,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """The search is done: the best passages, at once, while the model still thinks."""
+
+    hits: tuple[Hit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """More text of the answer. It has passed the evidence gate and will not be taken back."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CitationFound:
+    """A sentence already shown is supported by this span."""
+
+    citation: Citation
+    number: int
+    """Its number in the answer, from 1: the order of first use."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerDone:
+    """The last event of every question."""
+
+    answer: Answer
+
+
+AnswerEvent = Retrieved | TextDelta | CitationFound | AnswerDone
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a generator is asked to continue, in cache order: what changes least comes first.
+
+    The parts are kept apart so that an engine can tokenize each by itself, treat passages and questions as data (their
+    text never becomes a control token of the template) and reuse the state of a part it has seen.
+    """
+
+    instructions: str
+    passages: tuple[str, ...]
+    question: str
+    """The history's tail and the question: what differs from one call to the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """One step of a generator's stream."""
+
+    text: str
+    """Decoded text that became certain with this step; may be empty inside a multi-byte character."""
+    logprob: float | None = None
+    """Natural logarithm of the chosen token's probability, where the engine gives it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """What became of one file that was to be added."""
+
+    source: str
+    outcome: Literal["added", "replaced", "unchanged", "refused"]
+    passages: int = 0
+    reason: str = ""
+    """One sentence; only when refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddReport:
+    """What became of every file of one `add`."""
+
+    files: tuple[FileReport, ...] = ()
+
+    def count(self, outcome: str) -> int:
+        """How many files had this outcome."""
+        return sum(report.outcome == outcome for report in self.files)
+
+    @property
+    def passages(self) -> int:
+        """Passages stored by this run."""
+        return sum(report.passages for report in self.files if report.outcome in ("added", "replaced"))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The object that `fieldmate add --json` prints."""
+        outcomes = ("added", "replaced", "unchanged", "refused")
+        return {
+            **{outcome: self.count(outcome) for outcome in outcomes},
+            "passages": self.passages,
+            "files": [asdict(report) for report in self.files],
+        }
