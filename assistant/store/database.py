@@ -1,0 +1,280 @@
+"""The knowledge base: one SQLite file that holds documents, passages, their words and their vectors.
+
+It knows SQLite, and of an embedder only a fingerprint and the vectors' length. It does not know settings, the
+command line, how text becomes passages, tokens or vectors, nor how answers are made.
+
+Every write is one transaction on disk before its method returns: a cut at any instant loses at most the call
+in hand. A store is used by one thread at a time; other processes may read and write the same file.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from assistant.errors import InputError
+from assistant.store import checks, fulltext, reading, schema, writing
+from assistant.store import vectors as vector_rows
+from assistant.store.connection import connect, now
+from assistant.store.guard import guarded, translated
+from assistant.store.records import DocumentRecord, EmbedderRecord, Outcome, Problem, RowDamaged, Statistics
+from assistant.store.vectors import Ids, Vectors
+from assistant.types import Document, Passage
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+
+class Store:
+    """An open knowledge base. Its methods raise `KnowledgeBaseError`s and `StorageError`, each a full sentence."""
+
+    def __init__(self, db: Database, path: Path, *, read_only: bool) -> None:
+        self._db = db
+        self.path = path
+        self.read_only = read_only
+
+    @classmethod
+    def open(cls, path: Path, *, create: bool, busy_timeout: float = 30.0, read_only: bool = False) -> Store:
+        """Open the knowledge base at `path`; with `create`, make it if there is none.
+
+        `busy_timeout` is how long to wait for another process, in seconds. `read_only` changes nothing on
+        disk and works in a folder that cannot be written.
+
+        Raises:
+            StorageError: it is not there, or its folder or file cannot be used as asked.
+            KnowledgeBaseTooNew: a newer version of Fieldmate wrote it.
+            KnowledgeBaseDamaged: it is damaged, or something else's file.
+            KnowledgeBaseBusy: another process is creating or upgrading it for too long.
+        """
+        with translated(path):
+            db = connect(path, create=create, busy_timeout=busy_timeout, read_only=read_only)
+        return cls(db, path, read_only=read_only)
+
+    def close(self) -> None:
+        """Close the file; calling it again is harmless."""
+        with translated(self.path):
+            self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # Transactions
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Reads inside see one state of the knowledge base, whatever other processes write meanwhile.
+
+        Snapshots nest. Writing inside one is a mistake in the program.
+        """
+        if self._db.conn.in_transaction:
+            yield
+            return
+        with translated(self.path):
+            self._db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            with translated(self.path):
+                self._db.rollback()
+
+    @contextmanager
+    def _writing(self) -> Iterator[Database]:
+        """One transaction that counts as a generation if it changes anything."""
+        if self._db.conn.in_transaction:
+            raise RuntimeError("the store cannot write inside a snapshot")
+        with translated(self.path):
+            try:
+                # Immediate: who reads first and then wants to write could only fail when somebody else was
+                # faster.
+                self._db.execute("BEGIN IMMEDIATE")
+                before = self._db.conn.total_changes
+                yield self._db
+                if self._db.conn.total_changes != before:
+                    self._db.execute("UPDATE meta SET value = value + 1 WHERE key = 'generation'")
+                self._db.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):  # What went wrong first is what matters.
+                    self._db.rollback()
+                raise
+
+    @property
+    @guarded
+    def generation(self) -> int:
+        """How many writes there have been: a different number means that something has changed."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = 'generation'").fetchone()
+        if row is None or not isinstance(row[0], int):
+            raise RowDamaged("its count of changes is gone")
+        return row[0]
+
+    def changed_since(self, generation: int) -> bool:
+        """Whether this or another process has written since; takes microseconds."""
+        return self.generation != generation
+
+    # Documents
+
+    def put(
+        self,
+        document: Document,
+        passages: Sequence[Passage],
+        tokens: Sequence[tuple[str, str]],
+        vectors: Vectors,
+        fingerprint: str,
+    ) -> Outcome:
+        """Store a document with all that belongs to it, in place of what its source had before.
+
+        `tokens` are each passage's heading and body tokens, separated by spaces; `vectors` are float32
+        (passages, dimensions), rows of length 1, of the embedder with this fingerprint. "unchanged" means
+        that another process was faster with the same content.
+
+        Raises:
+            NameTaken: another source's document has this name.
+            UnreadableDocument: its text is not Unicode or too large.
+            ValueError: the parts do not belong together.
+        """
+        stored = writing.require_valid(document, passages, tokens, vectors)
+        with self._writing() as db:
+            return writing.put(db, document, passages, tokens, stored, fingerprint, now())
+
+    def remove(self, name: str) -> int:
+        """Remove the document of this name; returns how many passages went with it.
+
+        Raises:
+            InputError: there is no such document.
+        """
+        with self._writing() as db:
+            removed = writing.remove(db, reading.storable_key(name))
+        if removed is None:
+            raise InputError(f"There is no document called {name}; list the documents to see their names.")
+        return removed
+
+    @guarded
+    def is_current(self, source: str, content_hash: str, fingerprint: str) -> bool:
+        """Whether this content of this source is stored with vectors of this embedder: nothing is left to do."""
+        return writing.is_current(self._db, reading.storable_key(source), content_hash, fingerprint)
+
+    @guarded
+    def documents(self) -> list[DocumentRecord]:
+        """Every document, by name."""
+        return reading.documents(self._db)
+
+    @guarded
+    def document(self, name_or_source: str) -> tuple[DocumentRecord, str] | None:
+        """The document of this name, else of this source, with its text; None when there is none."""
+        return reading.document(self._db, name_or_source)
+
+    @guarded
+    def find_documents(self, pattern: str) -> list[DocumentRecord]:
+        """The documents meant by `pattern`: of that name or source, else those whose path ends with "/pattern"."""
+        return reading.find(self._db, pattern)
+
+    # Passages
+
+    @guarded
+    def passage(self, ids: Iterable[int]) -> dict[int, Passage]:
+        """The passages with these ids, in the order asked for; an id that is not stored is left out."""
+        return reading.passages(self._db, ids)
+
+    @guarded
+    def neighbours(self, id_: int, before: int, after: int) -> dict[int, Passage]:
+        """A passage with up to so many before and after it in its document, in reading order."""
+        return reading.neighbours(self._db, id_, before, after)
+
+    @guarded
+    def passage_ids(self, name: str | None = None) -> list[int]:
+        """The ids of one document's passages, or of all, documents by name and passages in reading order."""
+        return reading.passage_ids(self._db, name)
+
+    @property
+    @guarded
+    def passage_count(self) -> int:
+        """How many passages there are."""
+        return int(self._db.execute("SELECT count(*) FROM passages").fetchone()[0])
+
+    # Search
+
+    @guarded
+    def lexical(
+        self, tokens: Iterable[str], limit: int, weights: tuple[float, float] = (1.0, 1.0)
+    ) -> list[tuple[int, float]]:
+        """Passages that hold any of the tokens, best first: (id, BM25 score above 0), ties by id.
+
+        `weights` are those of heading and body. Of more than `fulltext.MAX_TOKENS` different tokens the
+        rarest count.
+        """
+        return fulltext.search(self._db, tokens, limit, weights)
+
+    @guarded
+    def document_frequency(self, tokens: Iterable[str]) -> dict[str, int]:
+        """In how many passages each token occurs."""
+        return fulltext.document_frequency(self._db, tokens)
+
+    @guarded
+    def load_vectors(self, fingerprint: str) -> tuple[Ids, Vectors]:
+        """All vectors of this embedder: ids int64 (n,) ascending and float32 (n, d)."""
+        with self.snapshot():
+            return vector_rows.load(self._db, fingerprint)
+
+    @guarded
+    def vector_keys(self, fingerprint: str) -> Ids:
+        """Passage ids and checksums of this embedder's vectors, int64 (n, 2) by id: equal keys, equal vectors."""
+        return vector_rows.keys(self._db, fingerprint)
+
+    @guarded
+    def select_vectors(self, fingerprint: str, ids: Ids) -> Vectors:
+        """The vectors of the passages `ids`, which ascend and exist: float32 (len(ids), d)."""
+        with self.snapshot():
+            return vector_rows.select(self._db, fingerprint, ids)
+
+    def iterate_vectors(self, fingerprint: str) -> Iterator[tuple[Ids, Vectors]]:
+        """The embedder's vectors by id, a few thousand at a time, so that memory stays small."""
+        with self.snapshot(), translated(self.path):
+            yield from vector_rows.batches(self._db, fingerprint)
+
+    # Care
+
+    def check(self, quick: bool = False) -> list[Problem]:
+        """Everything found to be wrong; `quick` leaves out what reads every byte."""
+        with translated(self.path), self.snapshot():
+            found = list(checks.problems(self._db, quick=quick))
+        if not quick and not self.read_only:
+            with translated(self.path):
+                try:
+                    self._db.execute("BEGIN IMMEDIATE")
+                    found += checks.full_text_index(self._db)
+                finally:
+                    self._db.rollback()
+        return found
+
+    @guarded
+    def statistics(self) -> Statistics:
+        """What the knowledge base holds."""
+        with self.snapshot():
+            totals = "SELECT count(*), coalesce(sum(characters), 0) FROM documents"
+            documents, characters = self._db.execute(totals).fetchone()
+            embedders = self._db.execute(
+                "SELECT fingerprint, dimensions, (SELECT count(*) FROM vectors WHERE embedder_id = "
+                "embedders.id) FROM embedders ORDER BY id"
+            ).fetchall()
+            return Statistics(
+                documents=documents,
+                passages=self.passage_count,
+                characters=characters,
+                file_bytes=self._file_bytes(),
+                embedders=tuple(EmbedderRecord(*row) for row in embedders),
+                generation=self.generation,
+                schema_version=schema.version(self._db),
+                journal_mode=self._db.execute("PRAGMA journal_mode").fetchone()[0],
+            )
+
+    def _file_bytes(self) -> int:
+        files = (self.path, self.path.with_name(self.path.name + "-wal"))
+        return sum(file.stat().st_size for file in files if file.exists())

@@ -1,0 +1,162 @@
+"""Reads and writes the vectors: float32, little endian, one row a passage and embedder.
+
+It knows SQL and numpy. It does not know how vectors are searched.
+
+A vector is never changed in place: a passage that changes is removed and comes back under a new id. Its
+checksum is in an index of its own, so that who holds vectors in memory can find out in milliseconds which of
+them still hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from assistant.store.records import RowDamaged, checksum
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+Vectors = npt.NDArray[np.float32]
+Ids = npt.NDArray[np.int64]
+
+_BATCH = 2048  # Rows in memory at a time beside the result: 3 MB at 384 dimensions.
+
+
+def require_vectors(vectors: Vectors, count: int) -> Vectors:
+    """The vectors as they are stored.
+
+    Raises:
+        ValueError: not `count` rows of finite numbers with length 1.
+    """
+    if vectors.ndim != 2 or len(vectors) != count:
+        raise ValueError(f"expected {count} vectors, got an array of shape {vectors.shape}")
+    if count and not np.all(np.abs(np.linalg.norm(vectors, axis=1) - 1.0) < 1e-2):
+        raise ValueError("a vector does not have length 1")
+    return np.ascontiguousarray(vectors, dtype="<f4")
+
+
+def embedder_id(db: Database, fingerprint: str) -> int | None:
+    """The row of this embedder, if it has one."""
+    row = db.execute("SELECT id FROM embedders WHERE fingerprint = ?", (fingerprint,)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def insert(db: Database, passage_ids: Sequence[int], vectors: Vectors, fingerprint: str) -> None:
+    """Store one vector for each passage.
+
+    Raises:
+        ValueError: this embedder's vectors have another length so far.
+    """
+    if not len(vectors):
+        return
+    dimensions = vectors.shape[1]
+    db.execute(
+        "INSERT INTO embedders (fingerprint, dimensions) VALUES (?, ?) ON CONFLICT (fingerprint) DO NOTHING",
+        (fingerprint, dimensions),
+    )
+    row = db.execute("SELECT id, dimensions FROM embedders WHERE fingerprint = ?", (fingerprint,)).fetchone()
+    if row[1] != dimensions:
+        raise ValueError(f"the vectors of {fingerprint!r} have {row[1]} dimensions, not {dimensions}")
+    blobs = (vector.tobytes() for vector in vectors)
+    db.conn.executemany(
+        "INSERT INTO vectors (passage_id, embedder_id, checksum, vector) VALUES (?, ?, ?, ?)",
+        ((passage_id, row[0], checksum(blob), blob) for passage_id, blob in zip(passage_ids, blobs, strict=True)),
+    )
+
+
+def forget_unused_embedders(db: Database) -> None:
+    """Drop the embedders that no vector refers to any more."""
+    db.execute(
+        "DELETE FROM embedders WHERE NOT EXISTS (SELECT 1 FROM vectors WHERE vectors.embedder_id = embedders.id)"
+    )
+
+
+def keys(db: Database, fingerprint: str) -> Ids:
+    """Passage ids and checksums of this embedder's vectors, int64 (n, 2), by id.
+
+    Raises:
+        RowDamaged: the index does not hold numbers any more.
+    """
+    rows = db.execute(
+        "SELECT passage_id, checksum FROM vectors INDEXED BY vectors_keys WHERE embedder_id = ? ORDER BY passage_id",
+        (embedder_id(db, fingerprint),),
+    ).fetchall()
+    if not all(isinstance(value, int) for row in rows for value in row):
+        raise RowDamaged("the list of vectors has changed by itself")
+    return np.array(rows, dtype=np.int64).reshape(len(rows), 2)
+
+
+def dimensions_of(db: Database, fingerprint: str) -> int:
+    """Length of this embedder's vectors; 0 while there are none.
+
+    Raises:
+        RowDamaged: it is no length at all.
+    """
+    row = db.execute("SELECT dimensions FROM embedders WHERE fingerprint = ?", (fingerprint,)).fetchone()
+    if row is None:
+        return 0
+    if not isinstance(row[0], int) or not 0 < row[0] <= 2**16:
+        raise RowDamaged("the record of an embedder has changed by itself")
+    return row[0]
+
+
+def batches(db: Database, fingerprint: str, after: int = 0) -> Iterator[tuple[Ids, Vectors]]:
+    """The embedder's vectors of the passages behind id `after`, by id, a few thousand at a time.
+
+    Raises:
+        RowDamaged: a vector was changed behind our back.
+    """
+    dimensions = dimensions_of(db, fingerprint)
+    cursor = db.execute(
+        "SELECT passage_id, checksum, vector FROM vectors WHERE embedder_id = ? AND passage_id > ? ORDER BY passage_id",
+        (embedder_id(db, fingerprint), after),
+    )
+    while rows := cursor.fetchmany(_BATCH):
+        yield np.array([row[0] for row in rows], dtype=np.int64), _decoded(rows, dimensions)
+
+
+def _decoded(rows: Sequence[tuple[int, int, bytes]], dimensions: int) -> Vectors:
+    for _, expected, blob in rows:
+        if not isinstance(blob, bytes) or len(blob) != 4 * dimensions or checksum(blob) != expected:
+            raise RowDamaged("a vector has changed by itself")
+    joined = np.frombuffer(b"".join(row[2] for row in rows), dtype="<f4")
+    return joined.reshape(len(rows), dimensions).astype(np.float32, copy=False)
+
+
+def load(db: Database, fingerprint: str) -> tuple[Ids, Vectors]:
+    """All of this embedder's vectors: ids int64 (n,) ascending, and float32 (n, d), d being 0 while there are
+    none.
+
+    The array is filled in place: no second copy is held.
+
+    Raises:
+        RowDamaged: a vector was changed behind our back.
+    """
+    wanted = keys(db, fingerprint)[:, 0]
+    return wanted, select(db, fingerprint, wanted)
+
+
+def select(db: Database, fingerprint: str, wanted: Ids) -> Vectors:
+    """The vectors of the passages `wanted`, ascending ids: float32 (len(wanted), d).
+
+    Raises:
+        RowDamaged: one of them is missing or was changed behind our back.
+    """
+    matrix = np.empty((len(wanted), dimensions_of(db, fingerprint)), dtype=np.float32)
+    filled = 0
+    for ids, batch in batches(db, fingerprint, after=int(wanted[0]) - 1) if len(wanted) else ():
+        rows = np.isin(ids, wanted, assume_unique=True)
+        part = batch[rows]
+        if not np.array_equal(ids[rows], wanted[filled : filled + len(part)]):
+            raise RowDamaged("a vector does not belong where it is listed")
+        matrix[filled : filled + len(part)] = part
+        filled += len(part)
+        if filled == len(wanted):
+            return matrix
+    if filled != len(wanted):
+        raise RowDamaged("a vector is missing")
+    return matrix
