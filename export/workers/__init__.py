@@ -1,0 +1,1 @@
+"""Scripts that run inside a toolchain's environment. Knows nothing; the device side starts them by path."""
