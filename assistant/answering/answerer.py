@@ -1,0 +1,232 @@
+"""Makes the answer: judges the evidence, prompts the generator, passes its sentences through the gate.
+
+Knows hits and a generator; not where hits come from, nor who listens to the events.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from assistant.answering import confidence
+from assistant.answering.evidence import Gate
+from assistant.answering.prompt import build
+from assistant.answering.quoting import Similarity, best_quote
+from assistant.answering.stream import sentences
+from assistant.protocols import Cancelled, Generator
+from assistant.retrieval.search import Found
+from assistant.retrieval.terms import terms
+from assistant.types import (
+    Answer,
+    AnswerDone,
+    AnswerEvent,
+    AnswerMode,
+    AnswerStatus,
+    Citation,
+    CitationFound,
+    Evidence,
+    Hit,
+    Prompt,
+    Question,
+    Retrieved,
+    TextDelta,
+    Timings,
+    Usage,
+)
+
+_NAMED_WHEN_ABSTAINING = 3
+_LEAST_RELEVANCE = 0.25
+"""Share of the question's terms, by weight, that the first sentence of an answer and its evidence must hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one answer may use."""
+
+    passages: int = 3
+    prompt_tokens: int = 1200
+    max_tokens: int = 160
+    temperature: float = 0.0
+    caution: confidence.Caution = "normal"
+
+
+@dataclass(slots=True)
+class _Draft:
+    """An answer in the making."""
+
+    started: float
+    text: str = ""
+    citations: list[Citation] = field(default_factory=list)
+    support: list[float] = field(default_factory=list)
+    retrieved: float = 0.0
+    first_token: float | None = None
+    load: float = 0.0
+    usage: Usage = field(default_factory=Usage)
+    model: str | None = None
+
+    def elapsed(self) -> float:
+        """Milliseconds since the question arrived."""
+        return (time.perf_counter() - self.started) * 1000
+
+    def add(self, text: str, evidence: Evidence) -> Iterator[AnswerEvent]:
+        """Release `text` with its evidence."""
+        self.text += text
+        self.support.append(evidence.score)
+        yield TextDelta(text)
+        citation = Citation.of(evidence)
+        if all((known.document, known.start, known.end) != (citation.document, citation.start, citation.end)
+               for known in self.citations):  # fmt: skip
+            self.citations.append(citation)
+            yield CitationFound(citation, len(self.citations))
+
+
+class Answerer:
+    """Turns a question and what was found for it into events."""
+
+    def __init__(
+        self, generator: Callable[[], Generator], similarity: Similarity, embedder: str, limits: Limits
+    ) -> None:
+        """`generator` loads the model at its first call and gives the same one afterwards.
+
+        Args:
+            generator: see above.
+            similarity: cosine similarities of texts to a question.
+            embedder: fingerprint of the embedder behind it.
+            limits: what one answer may use.
+        """
+        self._generator = generator
+        self._similarity = similarity
+        self._embedder = embedder
+        self._limits = limits
+
+    def answer(
+        self,
+        question: Question,
+        searched: str,
+        search: Callable[[], Found],
+        cancelled: Cancelled = lambda: False,
+        started: float | None = None,
+        load_ms: float = 0.0,
+    ) -> Iterator[AnswerEvent]:
+        """Stream the events of one answer; the last is `AnswerDone`.
+
+        Args:
+            question: as asked.
+            searched: the text that `search` looks for: the question made to stand alone.
+            search: runs the search.
+            cancelled: asked between tokens; what was released until then is the answer.
+            started: `time.perf_counter()` at the question's arrival; default: now.
+            load_ms: what loading has cost this question already.
+        """
+        draft = _Draft(started if started is not None else time.perf_counter(), load=load_ms)
+        found = search()
+        draft.retrieved = draft.elapsed()
+        yield Retrieved(found.hits)
+        strength = confidence.strength(searched, found.hits, found.weights)
+        mode: AnswerMode = "quoted"
+        if strength >= confidence.threshold(self._limits.caution):
+            yield from self._generated(question, found, draft, cancelled)
+            mode = "generated" if draft.text else "quoted"
+            if not draft.text and not cancelled():
+                yield from self._quoted(searched, found, draft)
+        draft.text = draft.text.rstrip()
+        if draft.text:
+            done = self._finish(question, draft, found.hits, "answered", mode, strength)
+        else:
+            draft.text = abstention(found.hits)
+            yield TextDelta(draft.text)
+            done = self._finish(question, draft, found.hits, "abstained", "quoted", strength)
+        yield AnswerDone(done)
+
+    def _generated(
+        self, question: Question, found: Found, draft: _Draft, cancelled: Cancelled
+    ) -> Iterator[AnswerEvent]:
+        """Release each sentence of the model that its passages support and that has to do with the question."""
+        before = time.perf_counter()
+        generator = self._generator()
+        draft.load += (time.perf_counter() - before) * 1000
+        draft.model = generator.model
+        limits = self._limits
+        budget = min(limits.prompt_tokens, generator.context_tokens - limits.max_tokens)
+        candidates = [hit.passage for hit in found.hits[: limits.passages]]
+        prompt, passages = build(question.text, question.history, candidates, generator.count_tokens, budget)
+        gate = Gate(passages)
+        said: set[frozenset[str]] = set()
+        for sentence in sentences(self._pieces(generator, prompt, draft, cancelled)):
+            key = frozenset(terms(sentence))
+            if key and key in said:
+                break  # a model that repeats itself has nothing more to say
+            said.add(key)
+            verdict = gate.judge(sentence)
+            if (
+                verdict.supported
+                and verdict.evidence is not None
+                and (draft.text or _relevant(found.weights, sentence, verdict.evidence))
+            ):
+                yield from draft.add(sentence, verdict.evidence)
+        draft.usage = generator.usage
+
+    def _pieces(self, generator: Generator, prompt: Prompt, draft: _Draft, cancelled: Cancelled) -> Iterator[str]:
+        stream = generator.generate(
+            prompt,
+            max_tokens=self._limits.max_tokens,
+            temperature=self._limits.temperature,
+            cancelled=cancelled,
+        )
+        for step in stream:
+            if draft.first_token is None:
+                draft.first_token = draft.elapsed()
+            yield step.text
+
+    def _quoted(self, searched: str, found: Found, draft: _Draft) -> Iterator[AnswerEvent]:
+        """Release the sentence of the best passages that answers the question best."""
+        passages = [hit.passage for hit in found.hits[: self._limits.passages]]
+        quote = best_quote(searched, found.weights, passages, self._similarity)
+        if quote is not None:
+            yield from draft.add(quote.shown, quote.evidence)
+
+    def _finish(
+        self,
+        question: Question,
+        draft: _Draft,
+        hits: tuple[Hit, ...],
+        status: AnswerStatus,
+        mode: AnswerMode,
+        strength: float,
+    ) -> Answer:
+        right = confidence.confidence(strength, draft.support) if status == "answered" else 1 - strength
+        return Answer(
+            question=question.text,
+            text=draft.text,
+            status=status,
+            mode=mode,
+            confidence=right,
+            citations=tuple(draft.citations),
+            hits=hits,
+            timings=Timings(draft.retrieved, draft.first_token, draft.elapsed(), draft.load),
+            usage=draft.usage,
+            model=draft.model,
+            embedder=self._embedder,
+        )
+
+
+def _relevant(weights: Mapping[str, float], sentence: str, evidence: Evidence) -> bool:
+    """Whether an answer may begin with `sentence`: it or its evidence says something about what was asked."""
+    held = frozenset(terms(f"{sentence} \n {evidence.quote}"))
+    covered = sum(weight for term, weight in weights.items() if term in held)
+    return covered >= _LEAST_RELEVANCE * sum(weights.values())
+
+
+def abstention(hits: Sequence[Hit]) -> str:
+    """The sentence that says that there is no answer, with the closest passages to look at."""
+    if not hits:
+        return "The documents hold nothing about this."
+    places = list(dict.fromkeys(_place(hit) for hit in hits))[:_NAMED_WHEN_ABSTAINING]
+    return "The documents do not answer this. Closest: " + "; ".join(places) + "."
+
+
+def _place(hit: Hit) -> str:
+    page = f", page {hit.passage.page}" if hit.passage.page is not None else ""
+    section = f", “{hit.passage.section}”" if hit.passage.section != hit.passage.title else ""
+    return f"{hit.passage.document}{section}{page}"

@@ -1,0 +1,156 @@
+"""The evidence gate: which span of the passages supports a sentence, and whether it does. Pure.
+
+A sentence is supported when most of its terms stand close together in one passage, and when none of its numbers, units
+and identifiers is missing there and it is negated where its evidence is. A wrong number is worse than silence: such a
+sentence is withheld however well the rest of it fits.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from assistant.answering.tables import is_row
+from assistant.quantities import Quantity, identifiers, quantities
+from assistant.retrieval.terms import terms
+from assistant.sentences import iter_sentences
+from assistant.types import Evidence, Passage
+
+MINIMUM_SUPPORT = 0.6
+"""Least share of a sentence's terms that its evidence must hold."""
+_WIDEST = 2
+"""Most neighbouring sentences that together support one."""
+_FEWEST_TERMS = 2
+"""A claim of one word ("The cable.") is supported by every passage that has it, unless it is a number or a code."""
+_NEGATION = re.compile(
+    r"\b(not|no(?!\.?\s*\d)|never|none|nothing|neither|nor|without|cannot|can't|don't|doesn't|isn't|aren't|won't|mustn't|"
+    r"shouldn't|didn't|wasn't|weren't|nicht|kein\w*|nie|ohne|nunca|sin)\b",
+    re.IGNORECASE,
+)
+_INTERJECTION = re.compile(r"^\s*(yes|no|ja|nein|sí)\s*[,.:;–-]\s*", re.IGNORECASE)
+_LIST_MARK = re.compile(r"^\s*(?:\d{1,2}[.)]|[-*•])\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the gate found for one sentence."""
+
+    supported: bool
+    evidence: Evidence | None
+    """The best span, also when it does not support the sentence; None when there is no passage."""
+    reason: str = ""
+    """Why it is not supported, in a few words, for tests and measurements."""
+
+
+class Gate:
+    """Judges sentences against the passages that a prompt was made of."""
+
+    def __init__(self, passages: Sequence[Passage], minimum_support: float = MINIMUM_SUPPORT) -> None:
+        self._spans = [span for passage in passages for span in _spans(passage)]
+        self._minimum = minimum_support
+
+    def judge(self, sentence: str) -> Verdict:
+        """Whether `sentence` may be shown as fact, and the evidence for it."""
+        claim = _Claim(sentence)
+        if not claim.substantial or not self._spans:
+            return Verdict(False, None, "nothing to support")
+        best = max(self._spans, key=lambda span: (claim.fits(span), claim.support(span), -span.width))
+        evidence = Evidence(best.passage, best.start, best.end, claim.support(best))
+        if reason := claim.objection(best):
+            return Verdict(False, evidence, reason)
+        if evidence.score < self._minimum:
+            return Verdict(False, evidence, "weak support")
+        return Verdict(True, evidence)
+
+
+class _Facts:
+    """What can be checked in one stretch of text."""
+
+    def __init__(self, text: str) -> None:
+        self.terms = frozenset(terms(text))
+        self.quantities = frozenset(_facts(quantity) for quantity in quantities(text))
+        self.identifiers = frozenset(identifiers(text))
+        self.negated = bool(_NEGATION.search(text))
+
+
+class _Span:
+    """One sentence of a passage, or two neighbours, with what its headings and table header add."""
+
+    def __init__(self, passage: Passage, start: int, end: int, inside: Sequence[_Facts], above: _Facts) -> None:
+        self.passage = passage
+        self.start = passage.start + start
+        self.end = passage.start + end
+        self.width = len(inside)
+        self.negated = any(facts.negated for facts in inside)
+        self._facts = (*inside, above)
+
+    @cached_property
+    def terms(self) -> frozenset[str]:
+        return frozenset[str]().union(*(facts.terms for facts in self._facts))
+
+    @cached_property
+    def quantities(self) -> frozenset[tuple[str, str]]:
+        return frozenset[tuple[str, str]]().union(*(facts.quantities for facts in self._facts))
+
+    @cached_property
+    def numbers(self) -> frozenset[str]:
+        return frozenset(number for number, _ in self.quantities)
+
+    @cached_property
+    def identifiers(self) -> frozenset[str]:
+        return frozenset[str]().union(*(facts.identifiers for facts in self._facts))
+
+
+class _Claim:
+    """A sentence of the answer, taken apart."""
+
+    def __init__(self, sentence: str) -> None:
+        facts = _Facts(_LIST_MARK.sub("", _INTERJECTION.sub("", sentence)))
+        self.terms = facts.terms
+        self.quantities = facts.quantities
+        self.identifiers = facts.identifiers
+        self.negated = facts.negated
+
+    @property
+    def substantial(self) -> bool:
+        """Whether it says enough to be held against anything."""
+        return len(self.terms) >= _FEWEST_TERMS or bool(self.terms and (self.quantities or self.identifiers))
+
+    def support(self, span: _Span) -> float:
+        """Share of the claim's terms that the span holds, 0 to 1."""
+        return len(self.terms & span.terms) / len(self.terms)
+
+    def fits(self, span: _Span) -> bool:
+        return not self.objection(span)
+
+    def objection(self, span: _Span) -> str:
+        """What in the claim the span contradicts or does not hold; "" when nothing."""
+        if missing := self.identifiers - span.identifiers:
+            return f"identifier {min(missing)} not in evidence"
+        for number, unit in sorted(self.quantities):
+            agrees = (number, unit) in span.quantities if unit else number in span.numbers
+            if not agrees:
+                return f"{number} {unit}".strip() + " not in evidence"
+        if self.negated != span.negated:
+            return "negation differs"
+        return ""
+
+
+def _facts(quantity: Quantity) -> tuple[str, str]:
+    return quantity.number, quantity.unit
+
+
+def _spans(passage: Passage) -> list[_Span]:
+    bounds = list(iter_sentences(passage.text))
+    facts = [_Facts(passage.text[start:end]) for start, end in bounds]
+    above = _Facts(" \n ".join((passage.title, *passage.heading_path, passage.context)))
+    # A row supports by itself: next to it stand the numbers of something else.
+    rows = [is_row(passage.text[start:end]) for start, end in bounds]
+    return [
+        _Span(passage, bounds[first][0], bounds[first + width - 1][1], facts[first : first + width], above)
+        for width in range(1, _WIDEST + 1)
+        for first in range(len(bounds) - width + 1)
+        if width == 1 or not any(rows[first : first + width])
+    ]

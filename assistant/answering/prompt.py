@@ -1,0 +1,98 @@
+"""The prompt, within a token budget and in cache order. Pure.
+
+Fixed instructions first, then passages, then what changes. No rank number, date or session name stands in front of a
+passage: each would keep its stored state from being used again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from assistant.types import Passage, Prompt, Turn
+
+INSTRUCTIONS = (
+    "You help technicians with their manuals. Answer the question from the excerpts below and from nothing else. "
+    "Use one or two short sentences. Copy numbers, units, codes and part names exactly as they are written. "
+    "If steps are asked for, list them in order."
+)
+_HISTORY_TURNS = 2
+_HISTORY_CHARACTERS = 300
+_QUESTION_CHARACTERS = 2000
+
+
+def build(
+    question: str,
+    history: Sequence[Turn],
+    passages: Sequence[Passage],
+    count: Callable[[Prompt], int],
+    budget: int,
+) -> tuple[Prompt, tuple[Passage, ...]]:
+    """The prompt with as many of `passages` as fit, best first, and those passages.
+
+    Args:
+        question: as the user put it; only its first 2,000 characters are used.
+        history: turns before it; the last two are shown, shortened.
+        passages: best first.
+        count: tokens of a prompt, template included.
+        budget: most tokens that the prompt may take.
+
+    At least one passage is kept, cut at its end if it must be; a question alone cannot exceed the budget because it is
+    cut as well.
+    """
+    tail = _fitting_tail(question, history, count, budget // 2)
+    chosen: list[Passage] = []
+    texts: list[str] = []
+    for passage in passages:
+        text = render(passage)
+        if count(Prompt(INSTRUCTIONS, (*texts, text), tail)) <= budget:
+            chosen.append(passage)
+            texts.append(text)
+    if passages and not chosen:
+        chosen, texts = [passages[0]], [_shortened(passages[0], tail, count, budget)]
+    return Prompt(INSTRUCTIONS, tuple(texts), tail), tuple(chosen)
+
+
+def render(passage: Passage) -> str:
+    """A passage as the model sees it: where it stands, then its text; it depends on nothing but the passage."""
+    heading = " > ".join(dict.fromkeys((passage.title, *passage.heading_path)))
+    parts = (f"Excerpt from {heading}:", passage.context, passage.text)
+    return "\n".join(part for part in parts if part) + "\n\n"
+
+
+def _tail(question: str, history: Sequence[Turn]) -> str:
+    lines = [
+        f"Earlier question: {_cut(turn.question)}\nEarlier answer: {_cut(turn.answer)}\n"
+        for turn in history[-_HISTORY_TURNS:]
+    ]
+    return "".join(lines) + f"Question: {question[:_QUESTION_CHARACTERS]}"
+
+
+def _fitting_tail(question: str, history: Sequence[Turn], count: Callable[[Prompt], int], budget: int) -> str:
+    """The tail within `budget`: without the history if that is too much, then with less of the question.
+
+    Scripts that the tokenizer does not know take several tokens a character, so characters alone are no bound.
+    """
+    tail = _tail(question, history)
+    length = min(len(question), _QUESTION_CHARACTERS)
+    while count(Prompt(INSTRUCTIONS, (), tail)) > budget and length > 1:
+        if history:
+            history = ()
+        else:
+            length //= 2
+        tail = _tail(question[:length], history)
+    return tail
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _HISTORY_CHARACTERS else text[:_HISTORY_CHARACTERS] + " …"
+
+
+def _shortened(passage: Passage, tail: str, count: Callable[[Prompt], int], budget: int) -> str:
+    """The longest beginning of the passage that fits, found by halving; at least its heading line."""
+    text = render(passage)
+    low, high = 0, len(text)
+    while low < high:
+        middle = (low + high + 1) // 2
+        fits = count(Prompt(INSTRUCTIONS, (text[:middle],), tail)) <= budget
+        low, high = (middle, high) if fits else (low, middle - 1)
+    return text[:low]

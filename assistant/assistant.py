@@ -1,0 +1,153 @@
+"""The facade: what a command, a server, a voice loop, a benchmark or somebody's own script stands on.
+
+It joins the parts that `assistant.wiring` makes; it has no logic about answering of its own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from assistant.dialogue.sessions import Sessions
+from assistant.errors import UsageError
+from assistant.protocols import Cancelled
+from assistant.retrieval.followup import standalone
+from assistant.settings import Settings
+from assistant.types import AddReport, Answer, AnswerDone, AnswerEvent, FileReport, Hit, Question, Turn
+
+if TYPE_CHECKING:
+    from assistant.ingest.adding import AddProgress
+    from assistant.store.records import DocumentRecord
+    from assistant.wiring import Parts
+
+_HITS = 10
+"""Hits that an answer carries; the prompt uses the first few of them."""
+
+
+class Assistant:
+    """An assistant over one knowledge base. Not for several threads at once."""
+
+    def __init__(self, parts: Parts) -> None:
+        """Usually made by `Assistant.open`."""
+        self._parts = parts
+        self._sessions = Sessions(time.monotonic)
+
+    @classmethod
+    def open(cls, settings: Settings | None = None) -> Self:
+        """An assistant with these settings; nothing is loaded or created before it is needed."""
+        from assistant.wiring import Parts
+
+        return cls(Parts(settings if settings is not None else Settings()))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free models and close the knowledge base; calling it again is harmless."""
+        self._parts.close()
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self._parts.settings
+
+    def add(
+        self,
+        paths: Iterable[str | PathLike[str]],
+        *,
+        progress: Callable[[AddProgress], None] = lambda _: None,
+        each: Callable[[FileReport], None] = lambda _: None,
+    ) -> AddReport:
+        """Add files and the readable files below folders; what is unchanged since the last time is skipped.
+
+        Args:
+            paths: files and folders.
+            progress: told after each file and each batch of passages.
+            each: told what became of each file as soon as that is certain: it is on disk then.
+
+        Raises:
+            StorageError: the data folder or disk does not take it. What was reported before is stored.
+            KnowledgeBaseError: the knowledge base is busy or damaged.
+            ModelError: the embedder is missing or damaged.
+        """
+        reports = []
+        for report in self._parts.adder.add([Path(path) for path in paths], progress):
+            reports.append(report)
+            each(report)
+        self._parts.index.build()
+        return AddReport(tuple(reports))
+
+    def search(self, query: str, k: int = _HITS) -> list[Hit]:
+        """The `k` best passages for `query`, best first."""
+        _require_words(query)
+        return list(self._parts.retriever.search(query, k).hits)
+
+    def ask(
+        self, question: str, session: str | None = None, *, cancelled: Cancelled = lambda: False
+    ) -> Iterator[AnswerEvent]:
+        """Answer `question`; the events come as they become certain, and `AnswerDone` is the last.
+
+        Args:
+            question: in any words.
+            session: name of a conversation; its earlier turns help to understand this question. None: no memory.
+            cancelled: asked between tokens; what was said until then is the answer.
+
+        Raises:
+            UsageError: the question is empty.
+            StorageError: there is no knowledge base yet.
+            ModelError, KnowledgeBaseError: see `assistant.errors`.
+        """
+        started = time.perf_counter()
+        _require_words(question)
+        asked = Question(question, self._sessions.history(session))
+        searched = standalone(asked)
+        retriever, answerer = self._parts.retriever, self._parts.answerer
+        loaded = (time.perf_counter() - started) * 1000
+        events = answerer.answer(
+            asked, searched, lambda: retriever.search(searched, _HITS), cancelled, started=started, load_ms=loaded
+        )
+        for event in events:
+            if isinstance(event, AnswerDone) and event.answer.status == "answered":
+                self._sessions.remember(session, Turn(question, event.answer.text))
+            yield event
+
+    def answer(self, question: str, session: str | None = None) -> Answer:
+        """The same as `ask`, collected."""
+        for event in self.ask(question, session):
+            if isinstance(event, AnswerDone):
+                return event.answer
+        raise RuntimeError("an answer ended without AnswerDone")
+
+    def forget(self, session: str) -> None:
+        """Drop a conversation's turns."""
+        self._sessions.forget(session)
+
+    def documents(self) -> list[DocumentRecord]:
+        """What the knowledge base holds."""
+        return self._parts.store(create=False).documents()
+
+    def document(self, name: str) -> tuple[DocumentRecord, str] | None:
+        """A document's record and stored text, by its name or source; None when there is none."""
+        return self._parts.store(create=False).document(name)
+
+    def remove(self, pattern: str) -> list[str]:
+        """Remove the documents that `pattern` names (a name, a source or the end of one); returns their names."""
+        store = self._parts.store(create=False)
+        names = [record.name for record in store.find_documents(pattern)]
+        for name in names:
+            store.remove(name)
+        return names
+
+
+def _require_words(text: str) -> None:
+    if not text.strip():
+        raise UsageError("The question is empty; put it in quotes behind the command.")

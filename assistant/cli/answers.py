@@ -1,0 +1,96 @@
+"""Answers on a terminal: the text as it streams, then where each sentence comes from."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterable
+
+import click
+
+from assistant.types import Answer, AnswerDone, AnswerEvent, Citation, CitationFound, Hit, Retrieved, TextDelta
+
+_QUOTE_CHARACTERS = 320
+
+
+def show(events: Iterable[AnswerEvent]) -> Answer:
+    """Print an answer's events as they come; returns the finished answer."""
+    answer: Answer | None = None
+    waiting = False
+    pending = ""
+    for event in events:
+        if isinstance(event, Retrieved):
+            waiting = _announce(event.hits)
+        elif isinstance(event, TextDelta):
+            if waiting:
+                waiting = _clear()
+            click.echo(pending, nl=False)
+            text = event.text.rstrip()
+            # White space goes out with the next sentence, so that a citation's number stands behind its own.
+            pending = event.text[len(text) :]
+            click.echo(text, nl=False)
+            sys.stdout.flush()
+        elif isinstance(event, CitationFound):
+            click.echo(click.style(f" [{event.number}]", fg="cyan"), nl=False)
+            sys.stdout.flush()
+        elif isinstance(event, AnswerDone):
+            answer = event.answer
+    if waiting:
+        _clear()
+    click.echo()
+    if answer is None:
+        raise RuntimeError("an answer ended without AnswerDone")
+    for number, citation in enumerate(answer.citations, 1):
+        click.echo(_cited(number, citation))
+    click.echo(click.style(_summary(answer), dim=True))
+    return answer
+
+
+def place(document: str, section: str, title: str, page: int | None) -> str:
+    """Where something stands, for people: document, section, page."""
+    parts = [document]
+    if section and section != title:
+        parts.append(f"“{section}”")
+    if page is not None:
+        parts.append(f"page {page}")
+    return ", ".join(parts)
+
+
+def _announce(hits: tuple[Hit, ...]) -> bool:
+    """While the model thinks, say on a terminal where it reads; True when a line stands there."""
+    if not hits or not sys.stderr.isatty():
+        return False
+    passage = hits[0].passage
+    where = place(passage.document, passage.section, passage.title, passage.page)
+    width = shutil.get_terminal_size().columns
+    click.echo(
+        click.style(textwrap.shorten(f"Reading {where}", width - 2, placeholder=" …"), dim=True), err=True, nl=False
+    )
+    return True
+
+
+def _clear() -> bool:
+    click.echo("\r\033[K", err=True, nl=False)
+    return False
+
+
+def _cited(number: int, citation: Citation) -> str:
+    where = place(citation.document, citation.section, citation.title, citation.page)
+    quote = " ".join(citation.quote.split())
+    if len(quote) > _QUOTE_CHARACTERS:
+        quote = quote[:_QUOTE_CHARACTERS].rstrip() + " …"
+    body = textwrap.fill(f"“{quote}”", max(40, shutil.get_terminal_size().columns - 2), initial_indent="    ",
+                         subsequent_indent="    ")  # fmt: skip
+    return f"{click.style(f'[{number}]', fg='cyan')} {where}\n{body}"
+
+
+def _summary(answer: Answer) -> str:
+    timings = answer.timings
+    parts = [f"confidence {answer.confidence:.2f}", answer.mode if answer.status == "answered" else "abstained"]
+    if timings.first_token is not None:
+        parts.append(f"first word {timings.first_token / 1000:.2f} s")
+    parts.append(f"total {timings.total / 1000:.2f} s")
+    if timings.load >= 1:
+        parts.append(f"of it loading {timings.load / 1000:.2f} s")
+    return "(" + " · ".join(parts) + ")"

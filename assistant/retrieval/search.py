@@ -1,0 +1,91 @@
+"""Search: a question in, ranked passages out.
+
+Joins the store's full-text search and the vector index. Does not know the generator, nor what is done with the hits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from assistant.protocols import Embedder
+from assistant.retrieval.fusion import Fused, fuse
+from assistant.retrieval.terms import terms
+from assistant.store.database import Store
+from assistant.store.index import VectorIndex
+from assistant.types import Hit
+
+_HEADING_WEIGHT = 1.5
+"""Weight of a term in title and headings against one in the text (open Smart-TV set, see benchmarks/LOG.md)."""
+_QUESTION_TERMS = 64
+"""Terms of a question that are searched for: rarest first. A pasted page must not become a query of 10,000 terms."""
+_QUESTION_CHARACTERS = 4000
+"""What is looked at of a question; the embedder sees less anyway."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The result of a search, with what is needed to judge how well it fits."""
+
+    hits: tuple[Hit, ...]
+    weights: Mapping[str, float]
+    """Each term of the question with its inverse document frequency; terms in no passage have the largest."""
+
+
+class Retriever:
+    """Dense and lexical search over one knowledge base, fused."""
+
+    def __init__(
+        self, store: Store, index: VectorIndex, embedder: Embedder, *, candidates: int = 100, dense_weight: float = 0.4
+    ) -> None:
+        self._store = store
+        self._index = index
+        self._embedder = embedder
+        self._candidates = candidates
+        self._dense_weight = dense_weight
+
+    def search(self, text: str, k: int) -> Found:
+        """The `k` best passages for `text`; none when the knowledge base is empty or the text has nothing in it."""
+        text = text[:_QUESTION_CHARACTERS]
+        wanted = list(dict.fromkeys(terms(text)))
+        weights = self._weights(wanted)
+        if not text.strip() or not any(character.isalnum() for character in text):
+            return Found((), weights)
+        limit = max(self._candidates, k)
+        searched = sorted(wanted, key=lambda term: (-weights[term], term))[:_QUESTION_TERMS]
+        vector = self._embedder.embed([text])[0]
+        with self._store.snapshot():  # both searches and the passages from one state, whoever writes meanwhile
+            lexical = self._store.lexical(searched, limit, weights=(_HEADING_WEIGHT, 1.0))
+            ids, scores = self._index.search(vector, limit)
+            dense = [(int(id), float(score)) for id, score in zip(ids, scores, strict=True)]
+            hits = self._hits(fuse(dense, lexical, self._dense_weight)[:k])
+        return Found(hits, weights)
+
+    def similarities(self, question: str, texts: Sequence[str]) -> list[float]:
+        """Cosine similarity of each text to `question`, -1 to 1; one call of the embedder."""
+        vectors = self._embedder.embed([question[:_QUESTION_CHARACTERS], *texts])
+        return [float(score) for score in vectors[1:] @ vectors[0]]
+
+    def _weights(self, wanted: Sequence[str]) -> dict[str, float]:
+        """Inverse document frequencies as BM25 defines them (Robertson and Zaragoza 2009), never below 0."""
+        count = self._store.passage_count
+        frequency = self._store.document_frequency(wanted)
+        return {
+            term: math.log(1 + (count - frequency.get(term, 0) + 0.5) / (frequency.get(term, 0) + 0.5))
+            for term in wanted
+        }
+
+    def _hits(self, ranked: Sequence[Fused]) -> tuple[Hit, ...]:
+        passages = self._store.passage([item.id for item in ranked])
+        return tuple(
+            Hit(
+                passage=passages[item.id],
+                score=item.score,
+                dense_rank=item.dense_rank,
+                dense_score=item.dense_score,
+                lexical_rank=item.lexical_rank,
+                lexical_score=item.lexical_score,
+            )
+            for item in ranked
+        )

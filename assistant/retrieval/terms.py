@@ -1,0 +1,51 @@
+"""Terms for lexical search: words folded and stemmed, identifiers and quantities kept whole.
+
+Pure. The same function serves documents and questions, so what is written `F-220`, `F 220` or `f220` meets in one term.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+from snowballstemmer import stemmer
+
+from assistant.quantities import fold, joined_compounds, plain_number, quantities, spaced_identifiers
+
+_WORD = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+(?:['’][^\W_]+)?")
+_POSSESSIVE = re.compile(r"['’]s?$")
+
+STOP_WORDS = frozenset(
+    "a about all also am an and any are as at be because been being but by can could did do does doing for from "
+    "had has have having he her here him his how i if in into is it its itself just me might mine my of or our "
+    "ours she should so some such than that the their them then there these they this those through to too us was "
+    "we were what when where which while who whom why will with would you your yours please tell".split()
+)
+"""Function words that say nothing about the subject. `no`, `not`, `off`, `on`, `up` and `down` do, and stay."""
+
+_STEMMER = stemmer("english")
+
+
+def terms(text: str) -> list[str]:
+    """The terms of `text`, repeated as often as they occur; words first, then joined forms.
+
+    A compound such as `NP-4410-07`, `Wi-Fi` or `5.5 kW` gives its joined form (`np441007`, `wifi`, `5.5kw`) beside its
+    parts, so that the whole is found exactly and a part still finds it.
+    """
+    text = unicodedata.normalize("NFKC", text)
+    found = [_term(word) for word in _WORD.findall(text)]
+    found += joined_compounds(text)
+    found += spaced_identifiers(text)
+    found += [quantity.number + quantity.unit for quantity in quantities(text) if quantity.unit]
+    return [term for term in found if term]
+
+
+@lru_cache(maxsize=65536)
+def _term(word: str) -> str:
+    folded = fold(_POSSESSIVE.sub("", word))
+    if folded in STOP_WORDS:
+        return ""
+    if folded[:1].isdigit():
+        return plain_number(folded) if folded.replace(",", "").replace(".", "").isdecimal() else folded
+    return str(_STEMMER.stemWord(folded))

@@ -1,0 +1,172 @@
+"""Settings become a working assistant: the one place that knows which class serves which format.
+
+The only importer of `assistant.engines`, and lazily: nothing is loaded that a command does not use. No engine stands in
+for another; what cannot be loaded is an error.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from assistant.answering.answerer import Answerer, Limits
+from assistant.artifacts.catalogue import load_catalogue
+from assistant.artifacts.library import Artifact, ModelLibrary
+from assistant.errors import ModelMissing, StorageError
+from assistant.ingest.adding import Adder
+from assistant.protocols import Embedder, Generator
+from assistant.retrieval.search import Retriever
+from assistant.settings import Settings
+from assistant.store.database import Store
+from assistant.store.index import VectorIndex
+
+GENERATORS = {"gguf": "assistant.engines.llama:LlamaGenerator"}
+EMBEDDERS = {"onnx": "assistant.engines.onnx:OnnxEmbedder"}
+"""Artifact format -> "module:Class" of the engine that executes it."""
+
+
+class Parts:
+    """The parts of one assistant, each made when it is first asked for."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def library(self) -> ModelLibrary:
+        """The models on this machine."""
+        return ModelLibrary(self.settings.models, load_catalogue())
+
+    def store(self, *, create: bool) -> Store:
+        """The knowledge base; opened once, made when `create` and there is none.
+
+        A folder that cannot be written is opened for reading only, so that a kiosk may run from a read-only disk.
+        """
+        if "_store" not in self.__dict__:
+            path = self.settings.database
+            if create:
+                _make_folder(path.parent)
+            read_only = not create and path.exists() and not os.access(path.parent, os.W_OK)
+            self._store = Store.open(
+                path, create=create, busy_timeout=self.settings.store.busy_timeout_s, read_only=read_only
+            )
+        return self._store
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """The embedder, loaded."""
+        settings = self.settings.embedder
+        artifact = self.library.installed(settings.id, "embedder")
+        manifest = artifact.manifest
+        engine: Embedder = _engine(EMBEDDERS, artifact)(
+            artifact.path,
+            f"{artifact.id}:{artifact.sha256[:16]}",
+            dimensions=manifest.dimensions,
+            max_tokens=manifest.max_tokens,
+            pooling=manifest.pooling,
+            threads=settings.threads or cores(),
+        )
+        return engine
+
+    @cached_property
+    def generator(self) -> Generator:
+        """The generator, loaded."""
+        settings = self.settings.generator
+        artifact = self.library.installed(settings.id, "generator")
+        engine: Generator = _engine(GENERATORS, artifact)(
+            artifact.path,
+            artifact.id,
+            context_tokens=settings.context_tokens,
+            decode_threads=settings.decode_threads or decode_threads(cores()),
+            prefill_threads=settings.prefill_threads or cores(),
+        )
+        return engine
+
+    @cached_property
+    def index(self) -> VectorIndex:
+        """Nearest vectors of the open store."""
+        return VectorIndex(
+            self.store(create=False),
+            self.embedder.fingerprint,
+            self.embedder.dimensions,
+            self.settings.index,
+            exact_below=self.settings.retrieval.exact_below,
+        )
+
+    @cached_property
+    def retriever(self) -> Retriever:
+        """Search over the open store."""
+        settings = self.settings.retrieval
+        return Retriever(
+            self.store(create=False),
+            self.index,
+            self.embedder,
+            candidates=settings.candidates,
+            dense_weight=settings.dense_weight,
+        )
+
+    @cached_property
+    def adder(self) -> Adder:
+        """Adds documents; makes the knowledge base where there is none."""
+        settings = self.settings.passages
+        return Adder(
+            self.store(create=True),
+            self.embedder,
+            max_tokens=settings.max_tokens,
+            max_file_bytes=settings.max_file_mb * 1_000_000,
+        )
+
+    @cached_property
+    def answerer(self) -> Answerer:
+        """Makes answers; loads the generator at the first question that needs it."""
+        answering, generator = self.settings.answering, self.settings.generator
+        limits = Limits(
+            passages=answering.passages,
+            prompt_tokens=answering.prompt_tokens,
+            max_tokens=generator.max_tokens,
+            temperature=generator.temperature,
+            caution=answering.caution,
+        )
+        return Answerer(lambda: self.generator, self.retriever.similarities, self.embedder.fingerprint, limits)
+
+    def close(self) -> None:
+        """Close what was opened; calling it again is harmless."""
+        for name in ("generator", "embedder", "_store"):
+            part = self.__dict__.pop(name, None)
+            if part is not None:
+                part.close()
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def decode_threads(available: int) -> int:
+    """Threads for writing an answer, which is bound by memory and not by arithmetic.
+
+    Two are enough where there are up to four cores (a Raspberry Pi 5 decodes fastest on two: llama.cpp discussion
+    30069), half of them where there are more.
+    """
+    return min(available, max(2, available // 2))
+
+
+def _engine(table: dict[str, str], artifact: Artifact) -> Any:
+    if artifact.format not in table:
+        raise ModelMissing(
+            f"No engine here runs {artifact.id}, whose format is {artifact.format}; choose another with "
+            "`fieldmate models list`."
+        )
+    module, _, name = table[artifact.format].partition(":")
+    return getattr(import_module(module), name)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise StorageError(
+            f"The data folder {folder} cannot be made ({exc.strerror}); choose another with --data-dir."
+        ) from exc
