@@ -1,0 +1,48 @@
+# Thin: each target is a line or two that one could type. `make demo` and `make test` need nothing but
+# Python 3.11+, a C/C++ compiler and make.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+# What the demo reads and asks; `make demo DOCS=folder Q="question"` takes your own.
+DOCS   ?= samples/manuals
+Q      ?=
+
+.PHONY: demo test test-engine lint format docs docs-check bench clean help
+
+help:
+	@echo "make demo                          pull the models, add the sample manuals, answer four questions"
+	@echo "make demo DOCS=folder Q=question   the same with your own folder and question"
+	@echo "make test                          the test suite      make test-engine   the long runs with full weights"
+	@echo "make lint                          ruff and mypy       make docs          regenerate the README's blocks"
+
+$(READY): pyproject.toml scripts/environment.sh
+	@PYTHON="$(PYTHON)" bash scripts/environment.sh $(VENV)
+
+demo: $(READY)
+	@DOCS="$(DOCS)" Q="$(Q)" FIELDMATE="$(BIN)/fieldmate" bash scripts/demo.sh
+
+test: $(READY)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not engine"
+
+test-engine: $(READY)
+	@$(BIN)/python -m pytest -q -m engine
+
+lint: $(READY)
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+format: $(READY)
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+docs: $(READY)
+	@$(BIN)/cog -r README.md docs/settings.md
+
+docs-check: $(READY)
+	@$(BIN)/cog --check README.md docs/settings.md
+
+bench: $(READY)
+	@$(BIN)/python -m benchmarks run
+
+clean:
+	rm -rf $(VENV) .demo dist
