@@ -1,0 +1,1 @@
+"""From files to passages: readers, splitting, and adding what they find to the store."""

@@ -1,0 +1,208 @@
+"""Adding: files become documents, passages and vectors in the store, one transaction a file.
+
+Knows readers, the splitter, an embedder and the store; not who asked for it nor how progress is shown.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from assistant.errors import UnreadableDocument
+from assistant.ingest.files import hash_file
+from assistant.ingest.passages import PassageLimits, split
+from assistant.ingest.readers import reader_for, supported_suffixes
+from assistant.protocols import Embedder, Reader
+from assistant.retrieval.terms import terms
+from assistant.store.database import Store
+from assistant.store.records import NameTaken, Outcome
+from assistant.store.vectors import Vectors
+from assistant.types import Document, FileReport, Passage
+
+_BATCH = 64
+"""Passages embedded between two looks at the progress; sorted by length within."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddProgress:
+    """Where an `add` stands; given after each file and each batch of passages."""
+
+    name: str
+    """The file in hand."""
+    files_done: int
+    files_total: int
+    bytes_done: int
+    """Of the files done, and of the file in hand in proportion to its passages."""
+    bytes_total: int
+    passages: int
+    """Embedded so far in this run."""
+    seconds: float
+    """Since the run began."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    path: Path
+    names: tuple[str, ...]
+    """How it may be cited: the shortest first, longer ones for when that is another document's."""
+    size: int
+
+
+class Adder:
+    """Adds files to one store with one embedder."""
+
+    def __init__(self, store: Store, embedder: Embedder, *, max_tokens: int, max_file_bytes: int) -> None:
+        """`max_tokens` bounds a passage with its headings, in the embedder's tokens; so does the embedder itself."""
+        self._store = store
+        self._embedder = embedder
+        self._limits = PassageLimits(max_tokens=min(max_tokens, embedder.max_tokens))
+        self._max_file_bytes = max_file_bytes
+
+    def add(
+        self, paths: Sequence[Path], progress: Callable[[AddProgress], None] = lambda _: None
+    ) -> Iterator[FileReport]:
+        """Add files and the readable files below folders; yield what became of each, in the order of their names.
+
+        A file that cannot be read is reported and the rest go on. A file whose bytes are known is not read again.
+        Stopping between two files, or killing the process at any time, loses at most the file in hand.
+        """
+        files = list(_files(paths))
+        meter = _Meter(files, progress)
+        for found in files:
+            meter.begin(found)
+            yield self._add_file(found, meter)
+            meter.end(found)
+
+    def _add_file(self, found: _Found, meter: _Meter) -> FileReport:
+        source = str(found.path)
+        try:
+            reader = _reader(found.path)
+            content_hash = hash_file(found.path, found.names[0], self._max_file_bytes)
+            if self._store.is_current(source, content_hash, self._embedder.fingerprint):
+                return FileReport(source, "unchanged")
+            document = reader.read(found.path, found.names[0])
+            passages = split(document, self._embedder.count_tokens, self._limits)
+            vectors = self._embed(passages, found, meter)
+            outcome = self._put(document, passages, vectors, found)
+        except UnreadableDocument as exc:
+            return FileReport(source, "refused", reason=str(exc))
+        return FileReport(source, outcome, passages=len(passages))
+
+    def _embed(self, passages: Sequence[Passage], found: _Found, meter: _Meter) -> Vectors:
+        texts = [passage.searchable() for passage in passages]
+        # Neighbours of one length share a batch; their order is restored below.
+        order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
+        vectors = np.zeros((len(texts), self._embedder.dimensions), dtype=np.float32)
+        for begin in range(0, len(order), _BATCH):
+            batch = order[begin : begin + _BATCH]
+            vectors[batch] = self._embedder.embed([texts[index] for index in batch])
+            meter.embedded(found, begin + len(batch), len(order), len(batch))
+        return vectors
+
+    def _put(self, document: Document, passages: Sequence[Passage], vectors: Vectors, found: _Found) -> Outcome:
+        tokens = [_tokens(passage) for passage in passages]
+        for name in found.names:
+            named = _renamed(document, passages, name)
+            try:
+                return self._store.put(named[0], named[1], tokens, vectors, self._embedder.fingerprint)
+            except NameTaken:
+                continue
+        raise UnreadableDocument(
+            f"{document.source} has the name of another document; rename the file and add it again."
+        )
+
+
+class _Meter:
+    """Counts what is done and tells `progress`."""
+
+    def __init__(self, files: Sequence[_Found], progress: Callable[[AddProgress], None]) -> None:
+        self._progress = progress
+        self._files_total = len(files)
+        self._bytes_total = sum(found.size for found in files)
+        self._files = self._bytes = self._passages = 0
+        self._started = time.monotonic()
+
+    def begin(self, found: _Found) -> None:
+        self._tell(found, 0.0)
+
+    def embedded(self, found: _Found, done: int, total: int, more: int) -> None:
+        self._passages += more
+        self._tell(found, done / total)
+
+    def end(self, found: _Found) -> None:
+        self._files += 1
+        self._bytes += found.size
+        self._tell(found, 0.0)
+
+    def _tell(self, found: _Found, share: float) -> None:
+        self._progress(
+            AddProgress(
+                name=found.names[0],
+                files_done=self._files,
+                files_total=self._files_total,
+                bytes_done=self._bytes + int(found.size * share),
+                bytes_total=self._bytes_total,
+                passages=self._passages,
+                seconds=time.monotonic() - self._started,
+            )
+        )
+
+
+def _tokens(passage: Passage) -> tuple[str, str]:
+    """Heading and body terms of a passage, as the store's full-text rows take them."""
+    heading = " \n ".join((passage.title, *passage.heading_path))
+    return " ".join(terms(heading)), " ".join(terms(f"{passage.context} \n {passage.text}"))
+
+
+def _renamed(document: Document, passages: Sequence[Passage], name: str) -> tuple[Document, Sequence[Passage]]:
+    if name == document.name:
+        return document, passages
+    return replace(document, name=name), [replace(passage, document=name) for passage in passages]
+
+
+def _reader(path: Path) -> Reader:
+    reader = reader_for(path)
+    if reader is None:
+        kind = f"a {path.suffix} file" if path.suffix else "a file without an ending"
+        raise UnreadableDocument(f"{path.name} is {kind}; save it as PDF, HTML, Markdown or text and add that.")
+    return reader
+
+
+def _files(paths: Iterable[Path]) -> Iterator[_Found]:
+    """Named files as they are, and below folders every file that some reader takes; each once."""
+    seen: set[Path] = set()
+    for root in paths:
+        absolute = root.absolute()
+        below = sorted(_walk(absolute)) if absolute.is_dir() else [absolute]
+        for path in below:
+            if path not in seen:
+                seen.add(path)
+                yield _Found(path, _names(path, absolute), _size(path))
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Readable files below `folder`, hidden ones and links to folders left out."""
+    suffixes = supported_suffixes()
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            if not name.startswith(".") and Path(name).suffix.lower() in suffixes:
+                yield Path(parent, name)
+
+
+def _names(path: Path, root: Path) -> tuple[str, ...]:
+    """The path below the folder that was added, then with one more parent each, to the absolute path."""
+    short = len(path.parts) - (len(root.parts) if path != root else len(root.parts) - 1)
+    return (*("/".join(path.parts[-count:]) for count in range(short, len(path.parts))), path.as_posix())
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

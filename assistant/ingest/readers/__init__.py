@@ -1,0 +1,60 @@
+"""Which reader takes which kind of file.
+
+A table of lazy imports: a reader's module, and the library that it stands on, is loaded when its first file comes.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assistant.errors import UnreadableDocument
+
+if TYPE_CHECKING:
+    from assistant.protocols import Reader
+    from assistant.types import Document
+
+READERS: dict[str, str] = {
+    ".htm": "assistant.ingest.readers.html:HtmlReader",
+    ".html": "assistant.ingest.readers.html:HtmlReader",
+    ".markdown": "assistant.ingest.readers.markdown:MarkdownReader",
+    ".md": "assistant.ingest.readers.markdown:MarkdownReader",
+    ".pdf": "assistant.ingest.readers.pdf:PdfReader",
+    ".text": "assistant.ingest.readers.text:TextReader",
+    ".txt": "assistant.ingest.readers.text:TextReader",
+    ".xhtml": "assistant.ingest.readers.html:HtmlReader",
+}
+"""File name ending -> "module:Class"."""
+
+
+def supported_suffixes() -> frozenset[str]:
+    """File name endings that can be read, lower case, with the dot."""
+    return frozenset(READERS)
+
+
+def reader_for(path: Path) -> Reader | None:
+    """The reader of files named like `path`, or None."""
+    target = READERS.get(path.suffix.lower())
+    return _load(target) if target is not None else None
+
+
+def read(path: Path, name: str) -> Document:
+    """Read the file at `path` with the reader of its kind; `name` is how the document will be cited.
+
+    Raises:
+        UnreadableDocument: there is no reader of this kind, or the reader refuses the file.
+    """
+    reader = reader_for(path)
+    if reader is None:
+        kind = f"a {path.suffix} file" if path.suffix else "a file without an ending"
+        raise UnreadableDocument(f"{name} is {kind}; save it as PDF, HTML, Markdown or text and add that.")
+    return reader.read(path, name)
+
+
+@cache
+def _load(target: str) -> Reader:
+    module, _, class_name = target.partition(":")
+    reader: Reader = getattr(import_module(module), class_name)()
+    return reader
