@@ -65,7 +65,7 @@ class RetrievalSettings(Struct, frozen=True, forbid_unknown_fields=True):
     candidates: Annotated[Positive, Meta(description="Passages taken from each of the two searches.")] = 100
     dense_weight: Annotated[
         Share, Meta(description="Share of vector similarity in the fused score; the rest is BM25.")
-    ] = 0.5
+    ] = 0.4
     exact_below: Annotated[
         Count, Meta(description="Below this number of passages every vector is compared; above, an HNSW index is used.")
     ] = 20_000

@@ -129,7 +129,13 @@ class Parts:
             temperature=generator.temperature,
             caution=answering.caution,
         )
-        return Answerer(lambda: self.generator, self.retriever.similarities, self.embedder.fingerprint, limits)
+        return Answerer(
+            lambda: self.generator,
+            self.retriever.similarities,
+            self.retriever.section,
+            self.embedder.fingerprint,
+            limits,
+        )
 
     def close(self) -> None:
         """Close what was opened; calling it again is harmless."""

@@ -13,7 +13,8 @@ from assistant.answering import confidence
 from assistant.answering.evidence import Gate
 from assistant.answering.prompt import build
 from assistant.answering.quoting import Similarity, best_quote
-from assistant.answering.stream import sentences
+from assistant.answering.stream import plain, sentences
+from assistant.dialogue import procedures
 from assistant.protocols import Cancelled, Generator
 from assistant.retrieval.search import Found
 from assistant.retrieval.terms import terms
@@ -27,6 +28,7 @@ from assistant.types import (
     CitationFound,
     Evidence,
     Hit,
+    Passage,
     Prompt,
     Question,
     Retrieved,
@@ -85,18 +87,25 @@ class Answerer:
     """Turns a question and what was found for it into events."""
 
     def __init__(
-        self, generator: Callable[[], Generator], similarity: Similarity, embedder: str, limits: Limits
+        self,
+        generator: Callable[[], Generator],
+        similarity: Similarity,
+        section: Callable[[int], Passage],
+        embedder: str,
+        limits: Limits,
     ) -> None:
         """`generator` loads the model at its first call and gives the same one afterwards.
 
         Args:
             generator: see above.
             similarity: cosine similarities of texts to a question.
+            section: the whole section around a passage, by the passage's number.
             embedder: fingerprint of the embedder behind it.
             limits: what one answer may use.
         """
         self._generator = generator
         self._similarity = similarity
+        self._section = section
         self._embedder = embedder
         self._limits = limits
 
@@ -126,8 +135,10 @@ class Answerer:
         strength = confidence.strength(searched, found.hits, found.weights)
         mode: AnswerMode = "quoted"
         if strength >= confidence.threshold(self._limits.caution):
-            yield from self._generated(question, found, draft, cancelled)
-            mode = "generated" if draft.text else "quoted"
+            yield from self._procedure(searched, found, draft)
+            if not draft.text:
+                yield from self._generated(question, found, draft, cancelled)
+            mode = "generated" if draft.text and draft.model is not None else "quoted"
             if not draft.text and not cancelled():
                 yield from self._quoted(searched, found, draft)
         draft.text = draft.text.rstrip()
@@ -138,6 +149,16 @@ class Answerer:
             yield TextDelta(draft.text)
             done = self._finish(question, draft, found.hits, "abstained", "quoted", strength)
         yield AnswerDone(done)
+
+    def _procedure(self, searched: str, found: Found, draft: _Draft) -> Iterator[AnswerEvent]:
+        """Release the numbered steps that the question asks for, verbatim and whole; no model is run for them."""
+        if not procedures.asks_how(searched):
+            return
+        for id in found.ids[: self._limits.passages]:
+            evidence = procedures.steps(self._section(id), found.weights)
+            if evidence is not None:
+                yield from draft.add(evidence.quote, evidence)
+                return
 
     def _generated(
         self, question: Question, found: Found, draft: _Draft, cancelled: Cancelled
@@ -151,9 +172,14 @@ class Answerer:
         budget = min(limits.prompt_tokens, generator.context_tokens - limits.max_tokens)
         candidates = [hit.passage for hit in found.hits[: limits.passages]]
         prompt, passages = build(question.text, question.history, candidates, generator.count_tokens, budget)
-        gate = Gate(passages)
+        gate = Gate(passages, found.weights)
         said: set[frozenset[str]] = set()
-        for sentence in sentences(self._pieces(generator, prompt, draft, cancelled)):
+
+        def cut_off() -> bool:
+            return cancelled() or generator.usage.completion_tokens >= limits.max_tokens
+
+        for marked_up in sentences(self._pieces(generator, prompt, draft, cancelled), cut_off):
+            sentence = plain(marked_up)
             key = frozenset(terms(sentence))
             if key and key in said:
                 break  # a model that repeats itself has nothing more to say

@@ -1,14 +1,17 @@
 """The evidence gate: which span of the passages supports a sentence, and whether it does. Pure.
 
-A sentence is supported when most of its terms stand close together in one passage, and when none of its numbers, units
-and identifiers is missing there and it is negated where its evidence is. A wrong number is worse than silence: such a
-sentence is withheld however well the rest of it fits.
+A sentence is supported when most of its terms, by weight, stand close together in one passage, when little of what it
+adds to the question is missing there, when none of its numbers, units and identifiers is, and when it is negated where
+its evidence is. A wrong number is worse than silence: such a sentence is withheld however well the rest of it fits.
+
+Terms weigh what they weigh in the search: a word that occurs in no document ("app") cannot be made up for by those that
+occur in all ("pump").
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,7 +22,10 @@ from assistant.sentences import iter_sentences
 from assistant.types import Evidence, Passage
 
 MINIMUM_SUPPORT = 0.6
-"""Least share of a sentence's terms that its evidence must hold."""
+"""Least share of a sentence's terms, by weight, that its evidence must hold."""
+_MOST_ADDED = 0.2
+"""Least share of the terms that a sentence adds to the question at which their absence from its evidence counts as
+invention: one word in five."""
 _WIDEST = 2
 """Most neighbouring sentences that together support one."""
 _FEWEST_TERMS = 2
@@ -47,13 +53,27 @@ class Verdict:
 class Gate:
     """Judges sentences against the passages that a prompt was made of."""
 
-    def __init__(self, passages: Sequence[Passage], minimum_support: float = MINIMUM_SUPPORT) -> None:
+    def __init__(
+        self,
+        passages: Sequence[Passage],
+        weights: Mapping[str, float] | None = None,
+        minimum_support: float = MINIMUM_SUPPORT,
+    ) -> None:
+        """A gate over `passages`.
+
+        Args:
+            passages: what the model was given.
+            weights: the question's terms with their inverse document frequencies; other terms weigh their mean.
+            minimum_support: least share of a sentence's terms, by weight, that its evidence must hold.
+        """
+        self._weights = weights or {}
+        self._usual = sum(self._weights.values()) / len(self._weights) if self._weights else 1.0
         self._spans = [span for passage in passages for span in _spans(passage)]
         self._minimum = minimum_support
 
     def judge(self, sentence: str) -> Verdict:
         """Whether `sentence` may be shown as fact, and the evidence for it."""
-        claim = _Claim(sentence)
+        claim = _Claim(sentence, self._weights, self._usual)
         if not claim.substantial or not self._spans:
             return Verdict(False, None, "nothing to support")
         best = max(self._spans, key=lambda span: (claim.fits(span), claim.support(span), -span.width))
@@ -62,6 +82,9 @@ class Gate:
             return Verdict(False, evidence, reason)
         if evidence.score < self._minimum:
             return Verdict(False, evidence, "weak support")
+        added = claim.terms - self._weights.keys()
+        if added and len(added - best.terms) / len(added) >= _MOST_ADDED:
+            return Verdict(False, evidence, "adds what is not in evidence")
         return Verdict(True, evidence)
 
 
@@ -106,12 +129,14 @@ class _Span:
 class _Claim:
     """A sentence of the answer, taken apart."""
 
-    def __init__(self, sentence: str) -> None:
+    def __init__(self, sentence: str, weights: Mapping[str, float], usual: float) -> None:
         facts = _Facts(_LIST_MARK.sub("", _INTERJECTION.sub("", sentence)))
         self.terms = facts.terms
         self.quantities = facts.quantities
         self.identifiers = facts.identifiers
         self.negated = facts.negated
+        self._weights = {term: weights.get(term, usual) for term in facts.terms}
+        self._total = sum(self._weights.values()) or 1.0
 
     @property
     def substantial(self) -> bool:
@@ -119,8 +144,8 @@ class _Claim:
         return len(self.terms) >= _FEWEST_TERMS or bool(self.terms and (self.quantities or self.identifiers))
 
     def support(self, span: _Span) -> float:
-        """Share of the claim's terms that the span holds, 0 to 1."""
-        return len(self.terms & span.terms) / len(self.terms)
+        """Share of the claim's terms, by weight, that the span holds, 0 to 1."""
+        return sum(self._weights[term] for term in self.terms & span.terms) / self._total
 
     def fits(self, span: _Span) -> bool:
         return not self.objection(span)

@@ -19,7 +19,7 @@ _COSINE_SHARE = 0.5
 """Weight of meaning against shared terms, both 0 to 1 (sample manuals, see benchmarks/LOG.md)."""
 _PASSAGE_SHARE = 0.1
 """What a sentence of the first passage is ahead of one of the last."""
-_LEAST = 0.3
+_LEAST = 0.35
 """Below this a sentence answers nothing."""
 _NEXT_BELONGS = 0.85
 """A neighbour with at least this share of the best value is quoted with it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import ctypes
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ class LlamaGenerator:
             ModelDamaged: llama.cpp cannot load the file.
         """
         self._library = _library()
-        self._log = _Log(self._library)
+        _LOG.install(self._library)
         self._model_id = model
         self._batch_tokens = batch_tokens
         self._seed = seed
@@ -71,7 +72,7 @@ class LlamaGenerator:
         model_params.n_gpu_layers = 0
         handle = library.llama_model_load_from_file(str(path).encode(), model_params)
         if not handle:
-            raise ModelDamaged(f"llama.cpp cannot load {path.name}: {self._log.last()}. Run `fieldmate models verify`.")
+            raise ModelDamaged(f"llama.cpp cannot load {path.name}: {_LOG.last()}. Run `fieldmate models verify`.")
         trained = library.llama_model_n_ctx_train(handle)
         params = library.llama_context_default_params()
         params.n_ctx = min(context_tokens, trained)
@@ -85,7 +86,7 @@ class LlamaGenerator:
         if not context:
             library.llama_model_free(handle)
             raise ModelDamaged(
-                f"llama.cpp cannot make a context of {params.n_ctx} tokens for {path.name}: {self._log.last()}. "
+                f"llama.cpp cannot make a context of {params.n_ctx} tokens for {path.name}: {_LOG.last()}. "
                 "Lower generator.context_tokens in the settings."
             )
         return handle, context
@@ -241,7 +242,7 @@ class LlamaGenerator:
                 return False
             if status != 0:
                 self._kept = []
-                raise RuntimeError(f"llama_decode returned {status} at position {position + begin}: {self._log.last()}")
+                raise RuntimeError(f"llama_decode returned {status} at position {position + begin}: {_LOG.last()}")
         return True
 
     def _logits(self) -> npt.NDArray[np.float32]:
@@ -259,7 +260,6 @@ class LlamaGenerator:
             self._library.llama_free(self._context)
             self._library.llama_model_free(self._handle)
             self._context = self._handle = None
-            self._log.close()
 
 
 class _Sampler:
@@ -322,45 +322,39 @@ def _overlap(text: str, stop: str) -> int:
 
 
 class _Log:
-    """Takes llama.cpp's messages away from stderr and keeps the last ones for an error sentence."""
+    """Takes llama.cpp's messages away from stderr and keeps the last ones for an error sentence.
 
-    def __init__(self, library: Any) -> None:
+    The library has one callback for the whole process and keeps calling it, whichever generators come and go: there is
+    one `_LOG`, and it is never freed.
+    """
+
+    def __init__(self) -> None:
         self._lines: list[str] = []
+        self._callback: Any = None
 
+    def install(self, library: Any) -> None:
         def take(level: int, text: bytes, _: Any) -> None:
             if level in (2, 3) and text:  # warnings and errors
                 self._lines = [*self._lines[-3:], text.decode("utf-8", "replace").strip()]
 
-        self._library = library
-        self._callback = library.llama_log_callback(take)
-        library.llama_log_set(self._callback, None)
+        self._lines = []
+        if self._callback is None:
+            self._callback = library.llama_log_callback(take)
+            library.llama_log_set(self._callback, None)
 
     def last(self) -> str:
         return "; ".join(self._lines) or "no reason given"
 
-    def close(self) -> None:
-        """Leave a silent callback behind: the library keeps calling the one it was given."""
-        self._lines = []
-        _SILENT.install(self._library)
 
-
-class _Silent:
-    """A callback that outlives every generator."""
-
-    def __init__(self) -> None:
-        self._callback: Any = None
-
-    def install(self, library: Any) -> None:
-        if self._callback is None:
-            self._callback = library.llama_log_callback(lambda level, text, data: None)
-        library.llama_log_set(self._callback, None)
-
-
-_SILENT = _Silent()
+_LOG = _Log()
 
 
 def _library() -> Any:
     """llama.cpp's functions. Imported late: loading the library takes longer than `fieldmate --help` may."""
+    # Threads that spin while they wait take the core from whoever they wait for as soon as another program wants it
+    # too: with both cores busy, 22 tokens took 3 to 28 s spinning and 1.0 to 1.3 s sleeping (benchmarks/LOG.md).
+    # Read when the OpenMP library is loaded, so it has to be set before.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         from llama_cpp import llama_cpp
     except (ImportError, OSError, RuntimeError) as exc:

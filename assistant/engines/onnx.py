@@ -46,6 +46,12 @@ class OnnxEmbedder:
         self._tokenizer = _tokenizer(folder / "tokenizer.json")
         self._session = _session(folder / "model.onnx", threads)
         self._inputs = frozenset(node.name for node in self._session.get_inputs())
+        made = self._session.get_outputs()[0].shape[-1]
+        if isinstance(made, int) and made != dimensions:
+            raise ModelDamaged(
+                f"The embedder in {folder} makes vectors of {made} dimensions, its manifest says {dimensions}; "
+                "run `fieldmate models verify`."
+            )
 
     @property
     def fingerprint(self) -> str:
@@ -64,12 +70,12 @@ class OnnxEmbedder:
 
     def count_tokens(self, text: str) -> int:
         """Tokens of `text` including the special ones, uncut."""
-        return len(self._tokenizer.encode(text).ids)
+        return len(self._tokenizer.encode(_unicode(text)).ids)
 
     def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Embed `texts` in batches of similar length; see `assistant.protocols.Embedder.embed`."""
         vectors = np.zeros((len(texts), self._dimensions), dtype=np.float32)
-        ids = [encoding.ids for encoding in self._tokenizer.encode_batch([*texts])]
+        ids = [encoding.ids for encoding in self._tokenizer.encode_batch([_unicode(text) for text in texts])]
         ids = [_cut(row, self._max_tokens) for row in ids]
         for batch in _batches([len(row) for row in ids]):
             vectors[batch] = self._run([ids[index] for index in batch])
@@ -95,6 +101,11 @@ class OnnxEmbedder:
     def close(self) -> None:
         """Free the graph; calling it again is harmless."""
         self._session = None
+
+
+def _unicode(text: str) -> str:
+    """`text` with "?" for halves of surrogate pairs: what a mis-encoded terminal hands over, and tokenizers refuses."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _cut(ids: list[int], limit: int) -> list[int]:

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from assistant.protocols import Embedder
 from assistant.retrieval.fusion import Fused, fuse
 from assistant.retrieval.terms import terms
 from assistant.store.database import Store
 from assistant.store.index import VectorIndex
-from assistant.types import Hit
+from assistant.types import Hit, Passage
 
 _HEADING_WEIGHT = 1.5
 """Weight of a term in title and headings against one in the text (open Smart-TV set, see benchmarks/LOG.md)."""
+_NEIGHBOURS = 4
+"""Passages before and behind one that are looked at for the rest of its section."""
 _QUESTION_TERMS = 64
 """Terms of a question that are searched for: rarest first. A pasted page must not become a query of 10,000 terms."""
 _QUESTION_CHARACTERS = 4000
@@ -29,6 +31,8 @@ class Found:
     """The result of a search, with what is needed to judge how well it fits."""
 
     hits: tuple[Hit, ...]
+    ids: tuple[int, ...]
+    """The store's number of each hit's passage."""
     weights: Mapping[str, float]
     """Each term of the question with its inverse document frequency; terms in no passage have the largest."""
 
@@ -51,7 +55,7 @@ class Retriever:
         wanted = list(dict.fromkeys(terms(text)))
         weights = self._weights(wanted)
         if not text.strip() or not any(character.isalnum() for character in text):
-            return Found((), weights)
+            return Found((), (), weights)
         limit = max(self._candidates, k)
         searched = sorted(wanted, key=lambda term: (-weights[term], term))[:_QUESTION_TERMS]
         vector = self._embedder.embed([text])[0]
@@ -59,8 +63,29 @@ class Retriever:
             lexical = self._store.lexical(searched, limit, weights=(_HEADING_WEIGHT, 1.0))
             ids, scores = self._index.search(vector, limit)
             dense = [(int(id), float(score)) for id, score in zip(ids, scores, strict=True)]
-            hits = self._hits(fuse(dense, lexical, self._dense_weight)[:k])
-        return Found(hits, weights)
+            ranked = fuse(dense, lexical, self._dense_weight)[:k]
+            hits = self._hits(ranked)
+        return Found(hits, tuple(item.id for item in ranked), weights)
+
+    def section(self, id: int) -> Passage:
+        """The passage `id` with its neighbours below the same headings, as one; at most nine of them.
+
+        Raises:
+            LookupError: it is no longer there.
+        """
+        with self._store.snapshot():
+            near = self._store.neighbours(id, _NEIGHBOURS, _NEIGHBOURS)
+            passage = near[id]
+            found = self._store.document(passage.document)
+        if found is None:
+            raise LookupError(passage.document)
+        first = last = passage
+        by_ordinal = {one.ordinal: one for one in near.values() if one.heading_path == passage.heading_path}
+        while first.ordinal - 1 in by_ordinal:
+            first = by_ordinal[first.ordinal - 1]
+        while last.ordinal + 1 in by_ordinal:
+            last = by_ordinal[last.ordinal + 1]
+        return replace(first, end=last.end, text=found[1][first.start : last.end])
 
     def similarities(self, question: str, texts: Sequence[str]) -> list[float]:
         """Cosine similarity of each text to `question`, -1 to 1; one call of the embedder."""
