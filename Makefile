@@ -5,9 +5,12 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+export FIELDMATE_MODELS_DIR := $(CURDIR)/models/artifacts
+TEST_MODEL := models/artifacts/smollm2-135m-instruct/manifest.json
 # What the demo reads and asks; `make demo DOCS=folder Q="question"` takes your own.
 DOCS   ?= samples/manuals
 Q      ?=
+export DOCS Q
 
 .PHONY: demo test test-engine lint format docs docs-check bench clean help
 
@@ -21,12 +24,17 @@ $(READY): pyproject.toml scripts/environment.sh
 	@PYTHON="$(PYTHON)" bash scripts/environment.sh $(VENV)
 
 demo: $(READY)
-	@DOCS="$(DOCS)" Q="$(Q)" FIELDMATE="$(BIN)/fieldmate" bash scripts/demo.sh
+	@FIELDMATE="$(BIN)/fieldmate" bash scripts/demo.sh
 
-test: $(READY)
+# What the end-to-end tests answer with; the tests themselves open no connection.
+$(TEST_MODEL): | $(READY)
+	@$(BIN)/fieldmate models pull smollm2-135m-instruct
+
+test: $(READY) $(TEST_MODEL)
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not engine"
 
-test-engine: $(READY)
+test-engine: $(READY) $(TEST_MODEL)
+	@$(BIN)/fieldmate models pull
 	@$(BIN)/python -m pytest -q -m engine
 
 lint: $(READY)
@@ -36,10 +44,10 @@ format: $(READY)
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
 docs: $(READY)
-	@$(BIN)/cog -r README.md docs/settings.md
+	@$(BIN)/cog -r -I . README.md docs/settings.md
 
 docs-check: $(READY)
-	@$(BIN)/cog --check README.md docs/settings.md
+	@$(BIN)/cog --check -I . README.md docs/settings.md
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks run
