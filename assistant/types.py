@@ -115,14 +115,11 @@ class Hit:
     """BM25, 0 or more."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The plain form that `--json` prints."""
+        """The plain form that `ask --json` prints."""
         return {
             "document": self.passage.document,
-            "title": self.passage.title,
             "section": self.passage.section,
             "page": self.passage.page,
-            "start": self.passage.start,
-            "end": self.passage.end,
             "score": round(self.score, 4),
             "dense_rank": self.dense_rank,
             "lexical_rank": self.lexical_rank,

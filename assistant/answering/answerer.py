@@ -38,6 +38,7 @@ from assistant.types import (
 )
 
 _NAMED_WHEN_ABSTAINING = 3
+_STOPPED = "Stopped before an answer was found."
 _LEAST_RELEVANCE = 0.25
 """Share of the question's terms, by weight, that the first sentence of an answer and its evidence must hold."""
 
@@ -145,7 +146,7 @@ class Answerer:
         if draft.text:
             done = self._finish(question, draft, found.hits, "answered", mode, strength)
         else:
-            draft.text = abstention(found.hits)
+            draft.text = _STOPPED if cancelled() else abstention(found.hits)
             yield TextDelta(draft.text)
             done = self._finish(question, draft, found.hits, "abstained", "quoted", strength)
         yield AnswerDone(done)
@@ -155,7 +156,11 @@ class Answerer:
         if not procedures.asks_how(searched):
             return
         for id in found.ids[: self._limits.passages]:
-            evidence = procedures.steps(self._section(id), found.weights)
+            try:
+                section = self._section(id)
+            except LookupError:  # its document was removed since the search
+                continue
+            evidence = procedures.steps(section, found.weights)
             if evidence is not None:
                 yield from draft.add(evidence.quote, evidence)
                 return

@@ -95,6 +95,11 @@ def print_json(value: object) -> None:
     click.echo(json.dumps(value, ensure_ascii=False))
 
 
+def words(text: str) -> str:
+    """Words from the command line; bytes that are no UTF-8 (a terminal in Latin-1) become the replacement character."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def _flag(key: str) -> Any:
     def keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
         if value is not None:

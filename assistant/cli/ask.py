@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from assistant.cli.answers import show
-from assistant.cli.app import App, Command, generator_option, print_json
+from assistant.cli.app import App, Command, generator_option, print_json, words
 from assistant.errors import InputError, UsageError
 
 
@@ -35,14 +35,14 @@ def ask(app: App, question: str | None, as_json: bool, file: Path | None) -> Non
     if (question is None) == (file is None):
         raise UsageError("Give one question in quotes, or --file with one question a line.")
     with app.assistant() as assistant:
-        for text in [question] if file is None else _lines(file):
+        for text in [words(question or "")] if file is None else _lines(file):
             if as_json:
-                print_json(assistant.answer(text or "").to_dict())
+                print_json(assistant.answer(text).to_dict())
                 sys.stdout.flush()
                 continue
             if file is not None:
                 click.echo(click.style(f"\n{text}", bold=True))
-            show(assistant.ask(text or ""))
+            show(assistant.ask(text))
 
 
 def _lines(file: Path) -> Iterator[str]:

@@ -5,6 +5,8 @@ Commands are imported when they are called: `fieldmate --help` must not wait for
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import signal
 import sys
@@ -16,11 +18,12 @@ import click
 
 from assistant import __version__
 from assistant.cli.app import App, SharedOptions
-from assistant.errors import FieldmateError
+from assistant.errors import FieldmateError, StorageError
 
 _BUG = 70
 _INTERRUPTED = 130
 _TERMINATED = 143
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 COMMANDS = {
     "ask": ("assistant.cli.ask:ask", "Answer a question from your documents."),
@@ -76,12 +79,20 @@ def fieldmate() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run one command and exit: 0 done, 2 usage, 3 file or setting, 4 model, 5 knowledge base, 70 a bug."""
     signal.signal(signal.SIGTERM, _terminate)
+    _tolerate()
     app = App()
     sys.exit(_run(app, arguments))
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
     raise Terminated
+
+
+def _tolerate() -> None:
+    """Let a character that a stream cannot give or take become a question mark, instead of the end of the command."""
+    for stream in (sys.stdin, sys.stdout):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _run(app: App, arguments: list[str] | None) -> int:
@@ -98,9 +109,11 @@ def _run(app: App, arguments: list[str] | None) -> int:
         _say(app.interrupted or "Interrupted; nothing is half-written. Run the same command again to go on.")
         return _TERMINATED if isinstance(exc.__context__ or exc, Terminated) else _INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has gone (`| head`); the interpreter must not complain when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return _unread()
+    except SystemExit as exc:
+        if exc.code != 1:
+            raise
+        return _unread()  # click sees the broken pipe first, and ends with 1 by itself
     except FieldmateError as exc:
         if app.debug:
             raise
@@ -109,11 +122,26 @@ def _run(app: App, arguments: list[str] | None) -> int:
     except Exception as exc:
         if app.debug:
             raise
+        if isinstance(exc, OSError) and exc.errno in _NO_SPACE:
+            _drop_output()
+            _say("There is no space left on the disk; free some space and run the same command again.")
+            return StorageError.exit_code
         _say(
             f"This is a bug in Fieldmate ({type(exc).__name__}: {_first_line(exc)}); "
             "run the same command with --debug and report what it prints."
         )
         return _BUG
+
+
+def _unread() -> int:
+    """Whoever read our output has seen enough (`| head`): that is no error."""
+    _drop_output()
+    return 0
+
+
+def _drop_output() -> None:
+    """Send what is still to be written nowhere: the interpreter must not complain when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ is not None else 1)
 
 
 def _usage(exc: click.ClickException) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from assistant.cli.answers import place
-from assistant.cli.app import App, Command, print_json
+from assistant.cli.app import App, Command, print_json, words
+from assistant.types import Hit
 
 
 @click.command(cls=Command)
@@ -20,10 +23,11 @@ def search(app: App, query: str, count: int, as_json: bool) -> None:
     Example:
       fieldmate search "error E07" -k 3
     """
+    query = words(query)
     with app.assistant() as assistant:
         hits = assistant.search(query, count)
     if as_json:
-        print_json({"query": query, "hits": [{**hit.to_dict(), "text": hit.passage.text} for hit in hits]})
+        print_json({"query": query, "hits": [_as_object(hit) for hit in hits]})
         return
     for number, hit in enumerate(hits, 1):
         passage = hit.passage
@@ -31,3 +35,15 @@ def search(app: App, query: str, count: int, as_json: bool) -> None:
         click.echo(f"{click.style(f'{number}.', fg='cyan')} {where}  ({hit.score:.2f})\n{passage.text}\n")
     if not hits:
         click.echo("No passage fits.", err=True)
+
+
+def _as_object(hit: Hit) -> dict[str, Any]:
+    """A hit as `ask --json` gives it, with its text and where that stands in the stored document."""
+    passage = hit.passage
+    return {
+        **hit.to_dict(),
+        "title": passage.title,
+        "start": passage.start,
+        "end": passage.end,
+        "text": passage.text,
+    }
