@@ -88,7 +88,7 @@ class Assistant:
 
     def search(self, query: str, k: int = _HITS) -> list[Hit]:
         """The `k` best passages for `query`, best first."""
-        _require_words(query)
+        query = _worded(query)
         return list(self._parts.retriever.search(query, k).hits)
 
     def ask(
@@ -107,7 +107,7 @@ class Assistant:
             ModelError, KnowledgeBaseError: see `assistant.errors`.
         """
         started = time.perf_counter()
-        _require_words(question)
+        question = _worded(question)
         asked = Question(question, self._sessions.history(session))
         searched = standalone(asked)
         retriever, answerer = self._parts.retriever, self._parts.answerer
@@ -148,6 +148,8 @@ class Assistant:
         return names
 
 
-def _require_words(text: str) -> None:
+def _worded(text: str) -> str:
+    """`text` as Unicode: half a surrogate pair, which a mis-encoded terminal hands over, becomes a question mark."""
     if not text.strip():
         raise UsageError("The question is empty; put it in quotes behind the command.")
+    return text.encode("utf-8", "replace").decode("utf-8")

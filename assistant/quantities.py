@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -40,12 +41,14 @@ _SPELLED = {
 KNOWN_UNITS = frozenset(" ".join(_UNITS.values()).split())
 
 _NUMBER = r"\d+(?:[.,]\d+)*"
-_UNIT = r"°\s?[CFKd]\w?|[a-zA-Zµμ°Ωω%\"][a-zA-Z0-9µΩω²³/()]*"
-_QUANTITY = re.compile(rf"(?<![\w.,])(?<![^\W\d][-–−/])[-–−]?({_NUMBER})(?:[ \u00a0\u202f]?({_UNIT}))?")
+_UNIT = r"°\s?[CFKd]\w?|[a-zA-Zµμ°Ωω\u2126%\"][a-zA-Z0-9µΩω\u2126²³/()]*"
+_QUANTITY = re.compile(rf"(?<![\w.,])(?<![^\W\d][-–−])[-–−]?({_NUMBER})(?:[ \u00a0\u202f]?({_UNIT}))?")
 _SEPARATORS = re.compile(r"[-‐‑–/_.]")
 _COMPOUND = re.compile(r"[^\W_]+(?:[-‐‑–/_.][^\W_]+)*")
 _SPACED = re.compile(r"(?<![\w°-])([A-Z]{1,3})[ \u00a0](?:[-–][ \u00a0])?(\d{1,4})(?![\w.,]\d|\w)")
 """A code set or read with a space: "E 07", "F - 220"."""
+_CODE = re.compile(r"[^\W\d_]{1,3}[-‐‑–]\d+")
+_BEHIND = re.compile(rf"[ \u00a0\u202f]?({_UNIT})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,23 +73,30 @@ def fold(word: str) -> str:
 def quantities(text: str) -> list[Quantity]:
     """All numbers of `text` that are not part of an identifier, in reading order, with offsets into `text`."""
     named = [match.span() for match in _COMPOUND.finditer(text) if _is_identifier(match.group())]
-    named += [match.span() for match in _SPACED.finditer(text)]
+    named += [match.span() for match in _spaced(text)]
     found = []
-    for match in _QUANTITY.finditer(text):
-        if any(start <= match.start(1) < end for start, end in named):
-            continue
-        text_behind = match.group(2) or ""
-        known = unit_of(text_behind) or unit_of(text_behind.partition("/")[0])
-        end = match.end() if known else match.end(1)
-        found.append(Quantity(plain_number(match.group(1)), known, match.start(1), end))
+    match = _QUANTITY.search(text)
+    while match:
+        end = match.end(1)
+        if not any(start <= match.start(1) < stop for start, stop in named):
+            behind = _leading_unit(match.group(2) or "")
+            end = match.start(2) + len(behind) if behind else end
+            found.append(Quantity(plain_number(match.group(1)), unit_of(behind), match.start(1), end))
+        match = _QUANTITY.search(text, end)
     return found
+
+
+def _leading_unit(text: str) -> str:
+    """The longest unit with which `text` begins: all of "l/min", and "V" of "V/50Hz", "kW" of "kW)"."""
+    ends = (end for end in range(len(text), 0, -1) if end == len(text) or not text[end].isalnum())
+    return next((text[:end] for end in ends if unit_of(text[:end])), "")
 
 
 def unit_of(text: str) -> str:
     """`text` as a unit in its one spelling, or "" when it is none."""
     if text == "a":
         return ""  # the article, not ampere
-    key = text.replace(" ", "").replace("μ", "µ").replace("\u2126", "ω").casefold().rstrip(".")
+    key = text.replace(" ", "").casefold().replace("μ", "µ").rstrip(".")  # casefold makes µ the Greek letter
     return _SPELLED.get(key, key) if key in KNOWN_UNITS else ""
 
 
@@ -113,7 +123,22 @@ def identifiers(text: str) -> set[str]:
 
 def spaced_identifiers(text: str) -> list[str]:
     """Folded forms of codes that are written with a space between letters and digits."""
-    return [fold(match.group(1) + match.group(2)) for match in _SPACED.finditer(text)]
+    return [fold(match.group(1) + match.group(2)) for match in _spaced(text)]
+
+
+def codes(text: str) -> list[tuple[int, int]]:
+    """Spans of the codes of two parts, letters and a number: "E 07", "F-220". By itself the number is none."""
+    joined = [match.span() for match in _COMPOUND.finditer(text) if _CODE.fullmatch(match.group())]
+    return joined + [match.span() for match in _spaced(text)]
+
+
+def _spaced(text: str) -> Iterator[re.Match[str]]:
+    """Codes written with a space; "AC 230 V" is a quantity behind a word."""
+    for match in _SPACED.finditer(text):
+        behind = _BEHIND.match(text, match.end())
+        unit = unit_of(_leading_unit(behind.group(1))) if behind else ""
+        if unit in ("", "in") or match.group(2).startswith("0"):  # "E 17 in the display"
+            yield match
 
 
 def joined_compounds(text: str) -> list[str]:

@@ -24,6 +24,8 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 
 _PREFIX = "FIELDMATE_"
 _HOME = "FIELDMATE_HOME"
+_EXPORTER = "FIELDMATE_EXPORT_"
+"""Begins the variables of the exporter, which may share a shell with the runtime."""
 DEFAULT_GENERATOR = "qwen2.5-coder-0.5b-instruct-q4_k_m"
 DEFAULT_EMBEDDER = "all-minilm-l6-v2-int8"
 
@@ -152,7 +154,7 @@ def load(
     path = config
     if path is None:
         home = given.get("data_dir") or env.get("data_dir") or _platform_home()
-        default = Path(str(home)).expanduser() / "config.toml"
+        default = _resolved(Path(str(home))) / "config.toml"
         path = default if default.is_file() else None
     tree = _from_file(path) if path is not None else {}
     for key, value in env.items():
@@ -180,7 +182,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     for name, value in environment.items():
         if name == _HOME:
             found.setdefault("data_dir", value)
-        elif name.startswith(_PREFIX):
+        elif name.startswith(_PREFIX) and not name.startswith(_EXPORTER):
             found[name[len(_PREFIX) :].lower().replace("__", ".")] = value
     return found
 
@@ -213,6 +215,8 @@ def _convert(tree: dict[str, Any], place: str) -> Settings:
 
 def _decode_path(kind: type, value: Any) -> Any:
     if kind is Path and isinstance(value, str | Path):
+        if not str(value):
+            raise ValueError("The name of a folder is empty")  # Path("") would be the current folder
         return Path(value)
     raise TypeError(f"{value!r} is not a {kind.__name__}")
 
@@ -220,8 +224,17 @@ def _decode_path(kind: type, value: Any) -> Any:
 def _expanded(settings: Settings) -> Settings:
     """The same settings with `~` in folders resolved."""
     folders = {name: getattr(settings, name) for name in ("data_dir", "models_dir")}
-    changed = {name: folder.expanduser() for name, folder in folders.items() if folder is not None}
+    changed = {name: _resolved(folder) for name, folder in folders.items() if folder is not None}
     return msgspec.structs.replace(settings, **changed)
+
+
+def _resolved(folder: Path) -> Path:
+    try:
+        return folder.expanduser()
+    except RuntimeError as exc:  # no such user
+        raise SettingsError(
+            f"The folder {folder} names a home that is not there; write its full path in the settings."
+        ) from exc
 
 
 def describe() -> list[tuple[str, str, str]]:

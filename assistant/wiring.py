@@ -15,7 +15,8 @@ from typing import Any
 from assistant.answering.answerer import Answerer, Limits
 from assistant.artifacts.catalogue import load_catalogue
 from assistant.artifacts.library import Artifact, ModelLibrary
-from assistant.errors import ModelMissing, StorageError
+from assistant.artifacts.manifest import MANIFEST
+from assistant.errors import ModelDamaged, ModelMissing, StorageError
 from assistant.ingest.adding import Adder
 from assistant.protocols import Embedder, Generator
 from assistant.retrieval.search import Retriever
@@ -23,7 +24,10 @@ from assistant.settings import Settings
 from assistant.store.database import Store
 from assistant.store.index import VectorIndex
 
-GENERATORS = {"gguf": "assistant.engines.llama:LlamaGenerator"}
+GENERATORS = {
+    "gguf": "assistant.engines.llama:LlamaGenerator",
+    "litertlm": "assistant.engines.litert:LitertGenerator",
+}
 EMBEDDERS = {"onnx": "assistant.engines.onnx:OnnxEmbedder"}
 """Artifact format -> "module:Class" of the engine that executes it."""
 
@@ -60,6 +64,12 @@ class Parts:
         settings = self.settings.embedder
         artifact = self.library.installed(settings.id, "embedder")
         manifest = artifact.manifest
+        for fact in ("dimensions", "max_tokens", "pooling"):
+            if getattr(manifest, fact) is None:
+                raise ModelDamaged(
+                    f"The manifest of the embedder {artifact.id} does not say its {fact}; add that to "
+                    f"{artifact.folder / MANIFEST}."
+                )
         engine: Embedder = _engine(EMBEDDERS, artifact)(
             artifact.path,
             f"{artifact.id}:{artifact.sha256[:16]}",
@@ -138,7 +148,9 @@ class Parts:
         )
 
     def close(self) -> None:
-        """Close what was opened; calling it again is harmless."""
+        """Close what was opened; calling it again is harmless. What is asked for afterwards is made anew."""
+        for name in ("answerer", "retriever", "adder", "index"):  # they hold what is closed below
+            self.__dict__.pop(name, None)
         for name in ("generator", "embedder", "_store"):
             part = self.__dict__.pop(name, None)
             if part is not None:

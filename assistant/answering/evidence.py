@@ -106,12 +106,16 @@ class _Span:
         self.start = passage.start + start
         self.end = passage.start + end
         self.width = len(inside)
-        self.negated = any(facts.negated for facts in inside)
+        self._inside = inside
         self._facts = (*inside, above)
 
     @cached_property
     def terms(self) -> frozenset[str]:
         return frozenset[str]().union(*(facts.terms for facts in self._facts))
+
+    def negates(self, terms: frozenset[str]) -> bool:
+        """Whether the sentence of this span that shares most with `terms` is negated; a neighbour's "not" is not its."""
+        return max(self._inside, key=lambda facts: len(facts.terms & terms)).negated
 
     @cached_property
     def quantities(self) -> frozenset[tuple[str, str]]:
@@ -158,7 +162,7 @@ class _Claim:
             agrees = (number, unit) in span.quantities if unit else number in span.numbers
             if not agrees:
                 return f"{number} {unit}".strip() + " not in evidence"
-        if self.negated != span.negated:
+        if self.negated != span.negates(self.terms):
             return "negation differs"
         return ""
 

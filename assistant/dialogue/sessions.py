@@ -34,6 +34,7 @@ class Sessions:
         """Add a finished turn; without a session nothing is kept."""
         if session is None:
             return
+        self._expire()
         _, turns = self._turns.pop(session, (0.0, deque[Turn](maxlen=_TURNS)))
         turns.append(turn)
         self._turns[session] = (self._clock(), turns)

@@ -104,7 +104,7 @@ def _cut(data: memoryview, span: Span) -> memoryview:
 
 def _sections(data: memoryview) -> Iterator[tuple[int, Span]]:
     """Kind and place of each section; graphs other than the language model's are passed over."""
-    if data[:8] != _MAGIC:
+    if bytes(data[:8]) != _MAGIC:
         raise BundleError("it does not begin like a bundle")
     major = struct.unpack_from("<I", data, 8)[0]
     end = struct.unpack_from("<Q", data, 24)[0]
@@ -172,19 +172,19 @@ def _varint(blob: bytes, at: int) -> tuple[int, int]:
 
 
 def _controls(blob: memoryview) -> tuple[str, ...]:
-    """Spellings of the tokens that the tokenizer finds in a text before it splits the rest, longest first."""
+    """Spellings of the tokens that the tokenizer finds in a text before it splits the rest."""
     length = struct.unpack_from("<Q", blob)[0]
     if length > _LARGEST_TOKENIZER:
         raise ValueError("the tokenizer is too large")
     tokenizer = json.loads(zlib.decompress(blob[8:], bufsize=max(length, 1)))
     if not tokenizer["model"]["vocab"]:
         raise ValueError("the tokenizer has no vocabulary")
-    return tuple(sorted({str(token["content"]) for token in tokenizer["added_tokens"]}, key=lambda text: (-len(text), text)))
+    return tuple(sorted({str(token["content"]) for token in tokenizer["added_tokens"]}))
 
 
 def _signatures(graph: memoryview) -> tuple[str, ...]:
     """Names of a TFLite graph's signatures; its weights are checked to lie within it."""
-    if graph[4:8] != b"TFL3":
+    if bytes(graph[4:8]) != b"TFL3":
         raise BundleError("its graph does not begin like a TFLite file")
     model = Table.root(graph)
     for weights in model.tables(4):

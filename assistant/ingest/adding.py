@@ -60,7 +60,8 @@ class Adder:
         """`max_tokens` bounds a passage with its headings, in the embedder's tokens; so does the embedder itself."""
         self._store = store
         self._embedder = embedder
-        self._limits = PassageLimits(max_tokens=min(max_tokens, embedder.max_tokens))
+        limit = min(max_tokens, embedder.max_tokens)
+        self._limits = PassageLimits(max_tokens=limit, target_tokens=min(PassageLimits().target_tokens, limit))
         self._max_file_bytes = max_file_bytes
 
     def add(

@@ -14,8 +14,8 @@ from assistant.retrieval.terms import terms
 from assistant.types import Question
 
 _REFERS_BACK = re.compile(
-    r"^\s*(and|but|or|so|then|also|what about|how about|what if|why|really|how often|how long|how much|which one)\b"
-    r"|\b(it|its|they|them|their|this|that|these|those|there|ones?|same|another|the (other|first|second|last))\b",
+    r"^\s*(and|but|or|so|then|also|what about|how about|what if)\b"
+    r"|\b(it|its|they|them|their|this|that|these|those|ones?|same|another|the (other|first|second|last))\b",
     re.IGNORECASE,
 )
 _FEW_TERMS = 2

@@ -53,11 +53,13 @@ class Retriever:
         """The `k` best passages for `text`; none when the knowledge base is empty or the text has nothing in it."""
         text = text[:_QUESTION_CHARACTERS]
         wanted = list(dict.fromkeys(terms(text)))
-        weights = self._weights(wanted)
+        frequency = self._store.document_frequency(wanted)
+        weights = self._weights(wanted, frequency)
         if not text.strip() or not any(character.isalnum() for character in text):
             return Found((), (), weights)
         limit = max(self._candidates, k)
-        searched = sorted(wanted, key=lambda term: (-weights[term], term))[:_QUESTION_TERMS]
+        known = [term for term in wanted if frequency.get(term)]  # what stands nowhere must not take their places
+        searched = sorted(known, key=lambda term: (-weights[term], term))[:_QUESTION_TERMS]
         vector = self._embedder.embed([text])[0]
         with self._store.snapshot():  # both searches and the passages from one state, whoever writes meanwhile
             lexical = self._store.lexical(searched, limit, weights=(_HEADING_WEIGHT, 1.0))
@@ -92,10 +94,9 @@ class Retriever:
         vectors = self._embedder.embed([question[:_QUESTION_CHARACTERS], *texts])
         return [float(score) for score in vectors[1:] @ vectors[0]]
 
-    def _weights(self, wanted: Sequence[str]) -> dict[str, float]:
+    def _weights(self, wanted: Sequence[str], frequency: Mapping[str, int]) -> dict[str, float]:
         """Inverse document frequencies as BM25 defines them (Robertson and Zaragoza 2009), never below 0."""
         count = self._store.passage_count
-        frequency = self._store.document_frequency(wanted)
         return {
             term: math.log(1 + (count - frequency.get(term, 0) + 0.5) / (frequency.get(term, 0) + 0.5))
             for term in wanted

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 
 from snowballstemmer import stemmer
 
-from assistant.quantities import fold, joined_compounds, plain_number, quantities, spaced_identifiers
+from assistant.quantities import codes, fold, joined_compounds, plain_number, quantities, spaced_identifiers
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+(?:['’][^\W_]+)?")
 _POSSESSIVE = re.compile(r"['’]s?$")
@@ -24,6 +25,7 @@ STOP_WORDS = frozenset(
 )
 """Function words that say nothing about the subject. `no`, `not`, `off`, `on`, `up` and `down` do, and stay."""
 
+_SCRAP = 2
 _STEMMER = stemmer("english")
 
 
@@ -31,14 +33,22 @@ def terms(text: str) -> list[str]:
     """The terms of `text`, repeated as often as they occur; words first, then joined forms.
 
     A compound such as `NP-4410-07`, `Wi-Fi` or `5.5 kW` gives its joined form (`np441007`, `wifi`, `5.5kw`) beside its
-    parts, so that the whole is found exactly and a part still finds it.
+    parts, so that the whole is found exactly and a part still finds it. Only the scraps of a short code, "E" and "07"
+    of `E-07`, are no terms: they would find everything else that is numbered.
     """
     text = unicodedata.normalize("NFKC", text)
-    found = [_term(word) for word in _WORD.findall(text)]
+    whole = codes(text)
+    found = [_term(word.group()) for word in _WORD.finditer(text) if not _is_scrap(word, whole)]
     found += joined_compounds(text)
     found += spaced_identifiers(text)
     found += [quantity.number + quantity.unit for quantity in quantities(text) if quantity.unit]
     return [term for term in found if term]
+
+
+def _is_scrap(word: re.Match[str], whole: Sequence[tuple[int, int]]) -> bool:
+    """Whether `word` is a part of a code and too short to mean anything without it."""
+    length = word.end() - word.start()
+    return length <= _SCRAP and any(start <= word.start() and word.end() <= end for start, end in whole)
 
 
 @lru_cache(maxsize=65536)

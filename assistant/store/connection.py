@@ -58,6 +58,8 @@ def connect(path: Path, *, create: bool, busy_timeout: float, read_only: bool) -
 
 def _check_place(path: Path, *, create: bool, read_only: bool) -> None:
     folder = path.parent
+    if not create and not folder.exists():
+        raise StorageError(f"There is no knowledge base at {path} yet; add documents to create it.")
     if not folder.is_dir():
         raise StorageError(f"The folder {folder} does not exist; create it and run the same command again.")
     if path.is_dir():

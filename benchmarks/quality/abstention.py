@@ -1,0 +1,69 @@
+"""What is refused before a token is spent: wrongly, of questions that can be answered, and rightly, of others.
+
+The decision is the product's own, taken from the facade: `ask` is cancelled from the start, so the generator is loaded
+but says nothing; an abstention that names no model was decided by the evidence alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from assistant import Assistant
+from assistant.types import AnswerDone
+from benchmarks import datasets, measuring, product
+from benchmarks.datasets import Question
+from benchmarks.errors import BenchmarkError
+from benchmarks.plan import Plan, Variant
+from benchmarks.quality import bases
+from benchmarks.rows import Measurement
+
+_MOST = 300
+"""Questions of one kind, unless --limit says otherwise."""
+
+
+def measure(plan: Plan, variant: Variant, part: str) -> Iterator[Measurement]:
+    """Shares of abstentions by kind of question."""
+    home, groups = _groups(plan, part)
+    with product.opened(plan, _with_generator(plan, variant), home) as fieldmate:
+        for name, questions in groups.items():
+            asked = bases.some(questions, plan.limit or _MOST, plan.seed)
+            samples = [float(abstains(fieldmate, question.text)) for question in asked]
+            yield measuring.mean("abstained", "share", samples, plan.seed, subset=name)
+
+
+def abstains(fieldmate: Assistant, question: str) -> bool:
+    """Whether the evidence alone makes the product abstain."""
+    for event in fieldmate.ask(question, cancelled=lambda: True):
+        if isinstance(event, AnswerDone):
+            return event.answer.status == "abstained" and event.answer.model is None
+    raise BenchmarkError("An answer ended without its last event.")
+
+
+def _groups(plan: Plan, part: str) -> tuple[Path, dict[str, Sequence[Question]]]:
+    """Data folder and questions by name of the group."""
+    samples = bases.samples()
+    if part == "emanual":
+        data, home = bases.built(plan, "emanual_all")
+        return home, {
+            "its own questions": data.questions,
+            "off the manual: squad2": bases.of_kind(datasets.squad2(plan).questions, "answerable"),
+            "off the manual: noiseqa": bases.of_kind(datasets.noiseqa(plan).questions, "clean"),
+            "off the manual: mtrag": bases.of_kind(datasets.mtrag(plan).questions, "rewritten"),
+            "off the manual: sample manuals": bases.of_kind(samples, "answerable"),
+        }
+    if part == "squad2":
+        data, home = bases.built(plan, "squad2")
+        questions: Sequence[Question] = data.questions
+    else:
+        home, questions = product.with_samples(plan), samples
+    return home, {kind: bases.of_kind(questions, kind) for kind in ("answerable", "impossible")}
+
+
+def _with_generator(plan: Plan, variant: Variant) -> Variant:
+    """The smallest generator that is here: it must be loadable, and its words are not used."""
+    ready = product.model_hashes(plan)
+    for ident in (*reversed(plan.generators), plan.default_generator):
+        if ident in ready:
+            return Variant(variant.name, {**variant.settings, "generator.id": ident})
+    raise BenchmarkError(f"No generator is on this machine; run `fieldmate models pull {plan.default_generator}`.")
