@@ -114,7 +114,7 @@ class _Span:
         return frozenset[str]().union(*(facts.terms for facts in self._facts))
 
     def negates(self, terms: frozenset[str]) -> bool:
-        """Whether the sentence of this span that shares most with `terms` is negated; a neighbour's "not" is not its."""
+        """Whether the sentence here that shares most with `terms` is negated; a neighbour's "not" is not its own."""
         return max(self._inside, key=lambda facts: len(facts.terms & terms)).negated
 
     @cached_property

@@ -10,8 +10,10 @@ from __future__ import annotations
 import codecs
 import ctypes
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -58,8 +60,14 @@ class LlamaGenerator:
         self._seed = seed
         self._usage = Usage()
         self._kept: list[int] = []
-        self._interrupt: BaseException | None = None
-        self._handle, self._context = self._load(path, context_tokens, decode_threads, prefill_threads)
+        self._held = _Held()
+        self._handle = self._context = None
+        try:
+            with self._held:
+                self._handle, self._context = self._load(path, context_tokens, decode_threads, prefill_threads)
+        except BaseException:
+            self.close()
+            raise
         self._vocab = self._library.llama_model_get_vocab(self._handle)
         self._vocab_size = self._library.llama_vocab_n_tokens(self._vocab)
         self._memory = self._library.llama_get_memory(self._context)
@@ -215,13 +223,14 @@ class LlamaGenerator:
 
         Not set while decoding: a step is short, and a call from every graph node would cost some of it.
         """
-        self._interrupt = None
 
         def check(_: Any) -> bool:
+            if self._held.exception is not None:
+                return True
             try:
                 return bool(cancelled()) if cancelled else False
-            except BaseException as exc:  # noqa: BLE001  # a signal's exception surfaces here; ctypes would swallow it
-                self._interrupt = exc
+            except BaseException as exc:  # noqa: BLE001  # ctypes would drop it
+                self._held.exception = exc
                 return True
 
         self._abort = self._library.ggml_abort_callback(check if cancelled else 0)
@@ -232,11 +241,14 @@ class LlamaGenerator:
         for begin in range(0, len(tokens), self._batch_tokens):
             part = tokens[begin : begin + self._batch_tokens]
             array = (ctypes.c_int32 * len(part))(*part)
-            status = self._library.llama_decode(self._context, self._library.llama_batch_get_one(array, len(part)))
-            if self._interrupt is not None:
-                interrupt, self._interrupt = self._interrupt, None
+            try:
+                with self._held:
+                    status = self._library.llama_decode(
+                        self._context, self._library.llama_batch_get_one(array, len(part))
+                    )
+            except BaseException:
                 self._kept = []
-                raise interrupt
+                raise
             if status == _ABORTED:
                 self._kept = []
                 return False
@@ -319,6 +331,34 @@ class _Output:
 def _overlap(text: str, stop: str) -> int:
     """Length of the longest end of `text` with which `stop` begins."""
     return next((size for size in range(min(len(text), len(stop)), 0, -1) if text.endswith(stop[:size])), 0)
+
+
+class _Held:
+    """Keeps what a signal raises inside our callbacks, and raises it when the native call is over.
+
+    An exception cannot cross the library, and at a callback's first instruction no `try` can catch it: ctypes hands it
+    to `sys.unraisablehook`, which would print and forget it, and Ctrl-C would be lost.
+    """
+
+    def __init__(self) -> None:
+        self.exception: BaseException | None = None
+
+    def __enter__(self) -> None:
+        self.exception = None
+        self._before, sys.unraisablehook = sys.unraisablehook, self._keep
+
+    def _keep(self, unraisable: Any) -> None:
+        if isinstance(unraisable.exc_value, KeyboardInterrupt):
+            self.exception = unraisable.exc_value
+        else:
+            self._before(unraisable)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        sys.unraisablehook = self._before
+        if kind is None and self.exception is not None:
+            raise self.exception
 
 
 class _Log:

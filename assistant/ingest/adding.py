@@ -27,6 +27,10 @@ from assistant.types import Document, FileReport, Passage
 _BATCH = 64
 """Passages embedded between two looks at the progress; sorted by length within."""
 
+_TOGETHER = 32
+"""Passages from which on files are embedded and stored. A folder of small files has one or two passages each, and a
+call of the embedder for each of them takes about twice as long (benchmarks/LOG.md)."""
+
 
 @dataclass(frozen=True, slots=True)
 class AddProgress:
@@ -37,7 +41,7 @@ class AddProgress:
     files_done: int
     files_total: int
     bytes_done: int
-    """Of the files done, and of the file in hand in proportion to its passages."""
+    """Of the files done, and of those in hand in proportion to their passages."""
     bytes_total: int
     passages: int
     """Embedded so far in this run."""
@@ -51,6 +55,16 @@ class _Found:
     names: tuple[str, ...]
     """How it may be cited: the shortest first, longer ones for when that is another document's."""
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A file that was looked at: a document to store, or the report that there is none."""
+
+    found: _Found
+    document: Document | None = None
+    passages: Sequence[Passage] = ()
+    report: FileReport | None = None
 
 
 class Adder:
@@ -70,31 +84,53 @@ class Adder:
         """Add files and the readable files below folders; yield what became of each, in the order of their names.
 
         A file that cannot be read is reported and the rest go on. A file whose bytes are known is not read again.
-        Stopping between two files, or killing the process at any time, loses at most the file in hand.
+        Each file is stored in a transaction of its own before it is reported; small files share a call of the
+        embedder, so stopping or killing the process at any time costs at most the reading of those in hand.
         """
         files = list(_files(paths))
         meter = _Meter(files, progress)
+        waiting: list[_Read] = []
         for found in files:
             meter.begin(found)
-            yield self._add_file(found, meter)
-            meter.end(found)
+            waiting.append(self._read(found))
+            count = sum(len(one.passages) for one in waiting)
+            if count == 0 or count >= _TOGETHER:
+                yield from self._store_all(waiting, meter)
+                waiting = []
+        yield from self._store_all(waiting, meter)
 
-    def _add_file(self, found: _Found, meter: _Meter) -> FileReport:
+    def _read(self, found: _Found) -> _Read:
         source = str(found.path)
         try:
             reader = _reader(found.path)
             content_hash = hash_file(found.path, found.names[0], self._max_file_bytes)
             if self._store.is_current(source, content_hash, self._embedder.fingerprint):
-                return FileReport(source, "unchanged")
+                return _Read(found, report=FileReport(source, "unchanged"))
             document = reader.read(found.path, found.names[0])
-            passages = split(document, self._embedder.count_tokens, self._limits)
-            vectors = self._embed(passages, found, meter)
-            outcome = self._put(document, passages, vectors, found)
+            return _Read(found, document, split(document, self._embedder.count_tokens, self._limits))
+        except UnreadableDocument as exc:
+            return _Read(found, report=FileReport(source, "refused", reason=str(exc)))
+
+    def _store_all(self, waiting: Sequence[_Read], meter: _Meter) -> Iterator[FileReport]:
+        passages = [passage for one in waiting for passage in one.passages]
+        vectors = self._embed(passages, [one.found for one in waiting], meter)
+        begin = 0
+        for one in waiting:
+            end = begin + len(one.passages)
+            yield one.report or self._put_one(one, vectors[begin:end])
+            begin = end
+            meter.end(one.found)
+
+    def _put_one(self, one: _Read, vectors: Vectors) -> FileReport:
+        source = str(one.found.path)
+        assert one.document is not None
+        try:
+            outcome = self._put(one.document, one.passages, vectors, one.found)
         except UnreadableDocument as exc:
             return FileReport(source, "refused", reason=str(exc))
-        return FileReport(source, outcome, passages=len(passages))
+        return FileReport(source, outcome, passages=len(one.passages))
 
-    def _embed(self, passages: Sequence[Passage], found: _Found, meter: _Meter) -> Vectors:
+    def _embed(self, passages: Sequence[Passage], files: Sequence[_Found], meter: _Meter) -> Vectors:
         texts = [passage.searchable() for passage in passages]
         # Neighbours of one length share a batch; their order is restored below.
         order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
@@ -102,7 +138,7 @@ class Adder:
         for begin in range(0, len(order), _BATCH):
             batch = order[begin : begin + _BATCH]
             vectors[batch] = self._embedder.embed([texts[index] for index in batch])
-            meter.embedded(found, begin + len(batch), len(order), len(batch))
+            meter.embedded(files, begin + len(batch), len(order), len(batch))
         return vectors
 
     def _put(self, document: Document, passages: Sequence[Passage], vectors: Vectors, found: _Found) -> Outcome:
@@ -125,28 +161,30 @@ class _Meter:
         self._progress = progress
         self._files_total = len(files)
         self._bytes_total = sum(found.size for found in files)
-        self._files = self._bytes = self._passages = 0
+        self._files = self._bytes = self._told = self._passages = 0
         self._started = time.monotonic()
 
     def begin(self, found: _Found) -> None:
-        self._tell(found, 0.0)
+        self._tell(found)
 
-    def embedded(self, found: _Found, done: int, total: int, more: int) -> None:
+    def embedded(self, files: Sequence[_Found], done: int, total: int, more: int) -> None:
         self._passages += more
-        self._tell(found, done / total)
+        self._tell(files[-1], int(sum(found.size for found in files) * done / total))
 
     def end(self, found: _Found) -> None:
         self._files += 1
         self._bytes += found.size
-        self._tell(found, 0.0)
+        self._tell(found)
 
-    def _tell(self, found: _Found, share: float) -> None:
+    def _tell(self, found: _Found, more_bytes: int = 0) -> None:
+        # Files that are embedded together end one by one: what was told of them already is not taken back.
+        self._told = max(self._told, self._bytes + more_bytes)
         self._progress(
             AddProgress(
                 name=found.names[0],
                 files_done=self._files,
                 files_total=self._files_total,
-                bytes_done=self._bytes + int(found.size * share),
+                bytes_done=self._told,
                 bytes_total=self._bytes_total,
                 passages=self._passages,
                 seconds=time.monotonic() - self._started,

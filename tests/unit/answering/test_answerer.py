@@ -1,0 +1,307 @@
+"""Whole answers over a real knowledge base, by a generator that says its script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from assistant.assistant import Assistant
+from assistant.engines.fake import FakeEmbedder, ScriptedGenerator
+from assistant.settings import Settings
+from assistant.types import (
+    Answer,
+    AnswerDone,
+    AnswerEvent,
+    CitationFound,
+    Generated,
+    Prompt,
+    Retrieved,
+    TextDelta,
+)
+from assistant.wiring import Parts
+
+MANUAL = """# Pump unit
+
+## Error codes
+
+| Code | Meaning |
+| --- | --- |
+| E06 | The motor is too hot |
+| E07 | The pump is running dry |
+
+## Relief valve
+
+The relief valve opens at 8 bar. It closes at 6 bar. Do not open the relief valve by hand.
+
+## Filter
+
+Replace the milk filter every 6 months. Order the milk filter as NP-4410-07.
+"""
+ASKED = "At what pressure does the relief valve open?"
+TRUE = "The relief valve opens at 8 bar."
+
+
+class Recording(ScriptedGenerator):
+    """Keeps the prompts that it was given."""
+
+    def __init__(self, script: str, context_tokens: int = 4096) -> None:
+        super().__init__(script, context_tokens)
+        self.prompts: list[Prompt] = []
+
+    def generate(self, prompt: Prompt, **options: object) -> Iterator[Generated]:  # type: ignore[override]
+        self.prompts.append(prompt)
+        return super().generate(prompt, **options)  # type: ignore[arg-type]
+
+
+Teach = Callable[..., tuple[Assistant, Recording]]
+
+
+@pytest.fixture
+def teach(tmp_path: Path) -> Iterator[Teach]:
+    """An assistant that knows the manual, and its generator, which will say `script`."""
+    (tmp_path / "pump.md").write_text(MANUAL, "utf-8")
+    made: list[Assistant] = []
+
+    def teach_(script: str, context_tokens: int = 4096, **answering: object) -> tuple[Assistant, Recording]:
+        settings = Settings(data_dir=tmp_path / "data")
+        settings = msgspec.structs.replace(
+            settings, answering=msgspec.structs.replace(settings.answering, **{"caution": "low", **answering})
+        )
+        parts = Parts(settings)
+        parts.embedder = FakeEmbedder(dimensions=4096)
+        parts.generator = generator = Recording(script, context_tokens)
+        made.append(Assistant(parts))
+        made[-1].add([tmp_path / "pump.md"])
+        return made[-1], generator
+
+    yield teach_
+    for one in made:
+        one.close()
+
+
+def finished(events: list[AnswerEvent]) -> Answer:
+    assert isinstance(events[-1], AnswerDone)
+    return events[-1].answer
+
+
+# What the model says and the manual holds
+
+
+def test_what_is_supported_is_shown_as_generated(teach: Teach) -> None:
+    answer = teach(TRUE)[0].answer(ASKED)
+    assert (answer.text, answer.status, answer.mode) == (TRUE, "answered", "generated")
+
+
+def test_every_quote_is_the_documents_text_at_its_offsets(teach: Teach) -> None:
+    assistant, _ = teach(TRUE + " It closes at 6 bar.")
+    answer = assistant.answer(ASKED)
+    found = assistant.document("pump.md")
+    assert found is not None
+    assert len(answer.citations) == 2
+    for citation in answer.citations:
+        assert found[1][citation.start : citation.end] == citation.quote
+
+
+def test_each_sentence_is_shown_with_its_citation_before_the_next(teach: Teach) -> None:
+    events = list(teach(TRUE + " It closes at 6 bar.")[0].ask(ASKED))
+    kinds = [type(event) for event in events]
+    assert kinds == [Retrieved, TextDelta, CitationFound, TextDelta, CitationFound, AnswerDone]
+
+
+def test_citations_are_numbered_by_first_use_and_each_comes_once(teach: Teach) -> None:
+    script = "The relief valve opens at 8 bar. It closes at 6 bar. At 8 bar the relief valve opens."
+    events = list(teach(script)[0].ask(ASKED))
+    numbers = [event.number for event in events if isinstance(event, CitationFound)]
+    assert numbers == [1, 2]
+    assert len(finished(events).citations) == 2
+
+
+def test_the_citations_of_the_stream_are_those_of_the_answer(teach: Teach) -> None:
+    events = list(teach(TRUE)[0].ask(ASKED))
+    assert finished(events).citations == tuple(event.citation for event in events if isinstance(event, CitationFound))
+
+
+def test_the_text_of_the_stream_is_that_of_the_answer(teach: Teach) -> None:
+    for script in (TRUE, "The relief valve opens at 9 bar.", TRUE + " Martians made it. It closes at 6 bar."):
+        events = list(teach(script)[0].ask(ASKED))
+        streamed = "".join(event.text for event in events if isinstance(event, TextDelta))
+        assert streamed.rstrip() == finished(events).text
+
+
+# What it says and the manual does not hold
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        "The relief valve opens at 9 bar.",
+        "The relief valve opens at 8 mbar.",
+        "The relief valve does not open at 80 bar.",
+        "The relief valve was made by Martians in 1977.",
+        "E06: The pump is running dry.",
+    ],
+)
+def test_a_lie_is_not_shown_and_the_manual_is_quoted_instead(teach: Teach, lie: str) -> None:
+    answer = teach(lie)[0].answer(ASKED)
+    assert lie not in answer.text
+    assert (answer.status, answer.mode) == ("answered", "quoted")
+    assert answer.text in MANUAL
+    assert answer.citations
+
+
+def test_a_lie_between_two_truths_is_left_out(teach: Teach) -> None:
+    answer = teach("The relief valve opens at 8 bar. It opens at 9 bar. It closes at 6 bar.")[0].answer(ASKED)
+    assert "9 bar" not in answer.text
+    assert "8 bar" in answer.text
+    assert "6 bar" in answer.text
+
+
+def test_nothing_that_was_shown_is_taken_back(teach: Teach) -> None:
+    shown = ""
+    for event in teach(TRUE + " It opens at 9 bar.")[0].ask(ASKED):
+        if isinstance(event, TextDelta):
+            shown += event.text
+            assert "9 bar" not in shown
+    assert shown.rstrip() == TRUE
+
+
+@pytest.mark.parametrize("script", ["", " ", "\n\n", "?!", "<|im_end|>", "<|im_start|>assistant"])
+def test_a_model_that_says_nothing_leaves_a_quote(teach: Teach, script: str) -> None:
+    answer = teach(script)[0].answer(ASKED)
+    assert answer.mode == "quoted"
+    assert "<|" not in answer.text
+
+
+def test_a_model_that_repeats_itself_is_stopped(teach: Teach) -> None:
+    answer = teach(f"{TRUE} " * 15)[0].answer(ASKED)
+    assert answer.text == TRUE
+
+
+def test_markdown_is_taken_off(teach: Teach) -> None:
+    assert teach("The **relief valve** opens at `8 bar`.")[0].answer(ASKED).text == TRUE
+
+
+def test_a_true_sentence_about_something_else_does_not_begin_an_answer(teach: Teach) -> None:
+    answer = teach("Order the milk filter as NP-4410-07.")[0].answer(ASKED)
+    assert "NP-4410-07" not in answer.text
+
+
+# Abstaining
+
+
+def test_without_a_passage_that_fits_the_generator_is_not_run(teach: Teach) -> None:
+    assistant, generator = teach("Emperors are crowned.")
+    answer = assistant.answer("Welcher Kaiser regierte Byzanz?")
+    assert (answer.status, answer.model, generator.prompts) == ("abstained", None, [])
+    assert answer.timings.first_token is None
+    assert answer.citations == ()
+
+
+def test_an_abstention_names_the_closest_passages(teach: Teach) -> None:
+    answer = teach("")[0].answer("Welcher Kaiser regierte Byzanz?")
+    assert "pump.md" in answer.text
+    assert answer.hits
+
+
+def test_an_empty_knowledge_base_abstains(teach: Teach) -> None:
+    assistant, generator = teach(TRUE)
+    assistant.remove("pump.md")
+    answer = assistant.answer(ASKED)
+    assert (answer.status, answer.hits, generator.prompts) == ("abstained", (), [])
+    assert answer.text == "The documents hold nothing about this."
+
+
+def test_an_abstention_is_told_as_text_too(teach: Teach) -> None:
+    events = list(teach("")[0].ask("Welcher Kaiser regierte Byzanz?"))
+    assert [type(event) for event in events] == [Retrieved, TextDelta, AnswerDone]
+
+
+def test_punctuation_alone_abstains(teach: Teach) -> None:
+    assistant, generator = teach(TRUE)
+    assert assistant.answer("?!…").status == "abstained"
+    assert generator.prompts == []
+
+
+# Cancelling
+
+
+def test_cancelled_mid_way_what_was_shown_is_the_answer(teach: Teach) -> None:
+    assistant, _ = teach(TRUE + " It closes at 6 bar.")
+    shown: list[str] = []
+    events = []
+    for event in assistant.ask(ASKED, cancelled=lambda: bool(shown)):
+        events.append(event)
+        if isinstance(event, TextDelta):
+            shown.append(event.text)
+    assert finished(events).text == "".join(shown).rstrip() == TRUE
+
+
+def test_cancelled_before_the_first_token_nothing_is_claimed(teach: Teach) -> None:
+    events = list(teach(TRUE)[0].ask(ASKED, cancelled=lambda: True))
+    answer = finished(events)
+    assert (answer.status, answer.citations, answer.usage.completion_tokens) == ("abstained", (), 0)
+    assert TRUE not in answer.text
+
+
+@pytest.mark.parametrize("allowed", range(12))
+def test_wherever_it_is_cancelled_the_end_comes_last_and_once(teach: Teach, allowed: int) -> None:
+    asked = 0
+
+    def cancelled() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > allowed
+
+    events = list(teach(TRUE + " It closes at 6 bar.")[0].ask(ASKED, cancelled=cancelled))
+    assert [isinstance(event, AnswerDone) for event in events].count(True) == 1
+    assert isinstance(events[-1], AnswerDone)
+    said = finished(events).text
+    assert "opens at 8" not in said or TRUE in said  # no half sentence is an answer
+
+
+# Prompt and usage
+
+
+def test_the_prompt_holds_the_best_passages_and_the_question(teach: Teach) -> None:
+    assistant, generator = teach(TRUE, passages=2)
+    assistant.answer(ASKED)
+    prompt = generator.prompts[0]
+    assert len(prompt.passages) == 2
+    assert "opens at 8 bar" in prompt.passages[0]
+    assert ASKED in prompt.question
+
+
+def test_instructions_are_the_same_for_every_question(teach: Teach) -> None:
+    assistant, generator = teach(TRUE)
+    for question in (ASKED, "How often is the milk filter replaced?"):
+        assistant.answer(question)
+    assert len({prompt.instructions for prompt in generator.prompts}) == 1
+
+
+def test_a_small_context_means_fewer_passages_and_no_error(teach: Teach) -> None:
+    assistant, generator = teach(TRUE, context_tokens=280)
+    assert assistant.answer(ASKED).status == "answered"
+    assert generator.count_tokens(generator.prompts[0]) + 160 <= 280
+
+
+def test_a_long_question_fits_into_the_prompt(teach: Teach) -> None:
+    assistant, generator = teach(TRUE)
+    assistant.answer(f"{ASKED} " * 2300)
+    assert generator.count_tokens(generator.prompts[0]) <= 1200
+
+
+def test_usage_and_model_are_those_of_the_generator(teach: Teach) -> None:
+    assistant, generator = teach(TRUE)
+    answer = assistant.answer(ASKED)
+    assert answer.usage == generator.usage
+    assert answer.usage.completion_tokens == 7
+    assert answer.model == "scripted"
+
+
+def test_confidence_is_a_probability_and_less_when_the_support_is(teach: Teach) -> None:
+    full = teach(TRUE)[0].answer(ASKED)
+    assert 0 < full.confidence <= 1
+    assert teach("")[0].answer("Welcher Kaiser regierte Byzanz?").confidence > 0.5  # sure that it is not there

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assistant.answering.quoting import best_quote
+from assistant.engines.fake import FakeEmbedder
+from assistant.retrieval.terms import terms
+from tests.unit.answering.passages import TABLE, passage
+
+EMBEDDER = FakeEmbedder(dimensions=4096)
+VALVES = passage("The pump is made of steel. The relief valve opens at 8 bar. It weighs 14 kg.", headings=("Valves",))
+CARE = passage("Replace the milk filter every 6 months. Rinse it with cold water.", start=5000, ordinal=1)
+
+
+def similarity(question: str, texts: Sequence[str]) -> list[float]:
+    vectors = EMBEDDER.embed([question, *texts])
+    return [float(score) for score in vectors[1:] @ vectors[0]]
+
+
+def weights(question: str) -> dict[str, float]:
+    return dict.fromkeys(terms(question), 1.0)
+
+
+def quoted(question: str, *passages: object):  # type: ignore[no-untyped-def]  # Quote | None
+    return best_quote(question, weights(question), [*passages], similarity)  # type: ignore[list-item]
+
+
+def test_the_sentence_that_answers_is_quoted_verbatim() -> None:
+    quote = quoted("When does the relief valve open?", VALVES, CARE)
+    assert quote.shown == quote.evidence.quote == "The relief valve opens at 8 bar."
+
+
+def test_it_is_found_in_whichever_passage_it_stands() -> None:
+    quote = quoted("How often is the milk filter replaced?", VALVES, CARE)
+    assert quote.evidence.passage == CARE
+    assert quote.evidence.start == CARE.start
+    assert "every 6 months" in quote.shown
+
+
+def test_a_quote_is_the_documents_text_at_its_offsets() -> None:
+    quote = quoted("When does the relief valve open?", CARE, VALVES)
+    start = quote.evidence.start - VALVES.start
+    assert VALVES.text[start : quote.evidence.end - VALVES.start] == quote.evidence.quote
+
+
+def test_a_row_is_shown_with_its_columns_and_cited_verbatim() -> None:
+    quote = quoted("What does E06 mean?", TABLE)
+    assert quote.shown == "Code: E06; Meaning: Motor too hot; Limit: 90 °C"
+    assert quote.evidence.quote == "E06 | Motor too hot | 90 °C"
+
+
+def test_a_tables_header_answers_nothing() -> None:
+    table = passage("Code | Meaning | Limit\nE06 | Motor too hot | 90 °C")
+    quote = quoted("Which code has which meaning and limit?", table)
+    assert quote is None or quote.evidence.quote != "Code | Meaning | Limit"
+
+
+def test_what_fits_nothing_is_not_quoted() -> None:
+    assert quoted("Who reigned in Byzantium?", VALVES, CARE) is None
+
+
+@pytest.mark.parametrize("passages", [(), (passage(""),), (passage(" \n "),)])
+def test_without_sentences_there_is_no_quote(passages: tuple[object, ...]) -> None:
+    assert quoted("When does the relief valve open?", *passages) is None
+
+
+def test_of_equal_sentences_that_of_the_better_passage_is_quoted() -> None:
+    first, second = (passage("The relief valve opens at 8 bar.", start=start) for start in (100, 9000))
+    quote = quoted("When does the relief valve open?", first, second)
+    assert quote.evidence.passage == first
+
+
+def test_a_very_long_passage_is_no_error() -> None:
+    assert quoted("When does the relief valve open?", passage("The relief valve opens at 8 bar. " * 3000)) is not None
+
+
+@given(st.text(max_size=100), st.lists(st.text("aB. |\n!水8", max_size=60), max_size=3))
+def test_every_quote_is_a_stretch_of_its_passage(question: str, texts: list[str]) -> None:
+    quote = quoted(question, *(passage(text, start=number * 1000) for number, text in enumerate(texts)))
+    if quote is not None:
+        held = quote.evidence.passage
+        assert held.start <= quote.evidence.start < quote.evidence.end <= held.end
+        assert quote.evidence.quote == held.text[quote.evidence.start - held.start : quote.evidence.end - held.start]
+        assert 0 <= quote.evidence.score <= 1

@@ -1,0 +1,216 @@
+"""Search over the real store and the real index, with the fake embedder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from assistant.engines.fake import FakeEmbedder
+from assistant.ingest.adding import Adder
+from assistant.retrieval.search import Retriever
+from assistant.store import Store, VectorIndex
+
+MANUAL = """# Pump unit
+
+## Error codes
+
+| Code | Meaning |
+| --- | --- |
+| E06 | The inlet is blocked |
+| E07 | The pump is running dry |
+| E70 | The display is faulty |
+
+## Motor
+
+The motor is rated 5.5 kW and weighs 55 kg.
+
+## Bleed screws
+
+Use four M4x12 screws of steel.
+
+## Long screws
+
+Use four M4x16 screws of brass.
+
+## Filter
+
+Order the filter as NP-4410-07.
+
+## Gasket
+
+Order the gasket as NP-4410-08.
+
+## Belt
+
+The belt F-220 drives the fan.
+
+## Wide belt
+
+The belt F-2200 drives the compressor.
+
+## Café
+
+Der Förderdruck beträgt 3 bar; größere Drücke sind unzulässig.
+
+## 水泵
+
+如果水泵不运转，请检查电源。
+
+## Насос
+
+Проверьте питание насоса.
+"""
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Retriever]]:
+    folder = tmp_path_factory.mktemp("retrieval")
+    (folder / "pump.md").write_text(MANUAL, "utf-8")
+    (folder / "other.md").write_text("# Other\n\n" + "The kiosk sells coffee and tea every day.\n\n" * 3, "utf-8")
+    embedder = FakeEmbedder(dimensions=256)
+    with Store.open(folder / "knowledge.db", create=True) as store:
+        outcomes = [one.outcome for one in Adder(store, embedder, max_tokens=60, max_file_bytes=10**6).add([folder])]
+        assert outcomes == ["added", "added"]
+        index = VectorIndex(store, embedder.fingerprint, embedder.dimensions, folder / "index")
+        yield store, Retriever(store, index, embedder, dense_weight=0.4)
+
+
+@pytest.fixture(scope="module")
+def retriever(built: tuple[Store, Retriever]) -> Retriever:
+    return built[1]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("E07", "E07"),
+        ("e07", "E07"),
+        # Their 07 was a term of its own and found NP-4410-07 first.
+        ("E 07", "E07"),
+        ("E-07", "E07"),
+        ("E – 07", "E07"),
+        ("error E 07", "E07"),
+        ("What does error E07 mean?", "E07"),
+        ("F-220", "F-220 "),
+        ("F 220", "F-220 "),
+        ("f220", "F-220 "),
+        ("F-2200", "F-2200"),
+        ("M4x12", "M4x12"),
+        ("M4X16", "M4x16"),
+        ("5.5 kW", "5.5 kW"),
+        ("5,5kW", "5.5 kW"),
+        ("NP-4410-07", "NP-4410-07"),
+        ("NP 4410 08", "NP-4410-08"),
+        ("np441008", "NP-4410-08"),
+        ("förderdruck", "Förderdruck"),
+        ("FORDERDRUCK", "Förderdruck"),
+        ("größere", "größere"),
+        ("GROSSERE", "größere"),
+        ("насоса", "насоса"),
+        ("cafe", "Förderdruck"),
+    ],
+)
+def test_what_is_named_exactly_is_found_first(retriever: Retriever, query: str, expected: str) -> None:
+    assert expected in retriever.search(query, 3).hits[0].passage.text
+
+
+@pytest.mark.parametrize("query", ["E07", "F-220", "M4x12", "NP-4410-07"])
+def test_what_is_named_exactly_leads_the_lexical_search(retriever: Retriever, query: str) -> None:
+    assert retriever.search(query, 3).hits[0].lexical_rank == 1
+
+
+def test_a_code_that_stands_nowhere_is_found_by_no_term(retriever: Retriever) -> None:
+    assert [hit for hit in retriever.search("E99", 10).hits if hit.lexical_rank is not None] == []
+
+
+def test_headings_are_searched_as_well(retriever: Retriever) -> None:
+    assert retriever.search("水泵", 1).hits[0].passage.heading_path == ("水泵",)
+
+
+@pytest.mark.parametrize("query", ["", "   ", "\n\t", "?!… — ;", "«»()[]{}", "🙂", "_"])
+def test_a_query_without_letters_and_digits_finds_nothing(retriever: Retriever, query: str) -> None:
+    assert retriever.search(query, 5).hits == ()
+
+
+@pytest.mark.parametrize("query", ["the of and", "what is it?", "ما هو الضغط؟", "\ud800 valve", "a\0b"])
+def test_a_query_of_stop_words_or_other_scripts_is_no_error(retriever: Retriever, query: str) -> None:
+    assert len(retriever.search(query, 5).hits) <= 5
+
+
+def test_a_query_of_100_000_characters_still_finds_what_it_begins_with(retriever: Retriever) -> None:
+    query = "What does E07 mean? " + " ".join(f"word{number}" for number in range(12_000))
+    assert len(query) > 100_000
+    assert "E07" in retriever.search(query, 3).hits[0].passage.text
+
+
+def test_a_pasted_page_becomes_a_bounded_number_of_terms(retriever: Retriever) -> None:
+    weights = retriever.search(" ".join(f"word{number}" for number in range(12_000)), 3).weights
+    assert len(weights) < 1000
+
+
+def test_words_that_stand_nowhere_do_not_crowd_out_the_one_that_does(retriever: Retriever) -> None:
+    # The 64 rarest terms are searched, and what stands nowhere is rarer than anything: 64 unknown words in a question
+    # left no place for the code in it.
+    query = " ".join(f"unknown{number}" for number in range(100)) + " NP-4410-08"
+    found = [hit for hit in retriever.search(query, 20).hits if hit.lexical_rank == 1]
+    assert "NP-4410-08" in found[0].passage.text
+
+
+def test_ranks_begin_at_one_and_agree_with_the_order_of_their_scores(retriever: Retriever) -> None:
+    hits = retriever.search("motor belt 5.5 kW", 20).hits
+    for rank, score in (("dense_rank", "dense_score"), ("lexical_rank", "lexical_score")):
+        ranked = sorted((getattr(hit, rank), getattr(hit, score)) for hit in hits if getattr(hit, rank) is not None)
+        assert ranked[0][0] == 1
+        assert [one for _, one in ranked] == sorted((one for _, one in ranked), reverse=True)
+
+
+@pytest.mark.parametrize("k", [1, 3, 1000])
+def test_no_more_hits_come_than_asked_for_nor_than_there_are(built: tuple[Store, Retriever], k: int) -> None:
+    store, retriever = built
+    hits = retriever.search("pump", k).hits
+    assert len(hits) == min(k, store.passage_count)
+    assert len({(hit.passage.document, hit.passage.ordinal) for hit in hits}) == len(hits)
+
+
+def test_the_first_hits_do_not_depend_on_how_many_are_asked_for(retriever: Retriever) -> None:
+    assert retriever.search("pump", 10).hits[:3] == retriever.search("pump", 3).hits
+
+
+def test_a_rare_term_weighs_more_than_a_common_one_and_an_absent_one_most(retriever: Retriever) -> None:
+    weights = retriever.search("M4x12 screws of zirconium", 3).weights
+    assert weights["zirconium"] > weights["screw"] > 0
+    assert weights["zirconium"] > weights["m4x12"] > weights["screw"]
+
+
+def test_similarities_are_cosines_in_the_order_given(retriever: Retriever) -> None:
+    values = retriever.similarities("pump valve", ["pump valve", "kiosk", "pump"])
+    assert values == pytest.approx([1.0, 0.0, 0.5**0.5], abs=1e-5)
+
+
+def test_similarities_to_nothing_are_none(retriever: Retriever) -> None:
+    assert retriever.similarities("pump", []) == []
+
+
+def test_an_empty_knowledge_base_finds_nothing(tmp_path: Path) -> None:
+    embedder = FakeEmbedder()
+    with Store.open(tmp_path / "knowledge.db", create=True) as store:
+        index = VectorIndex(store, embedder.fingerprint, embedder.dimensions, tmp_path / "index")
+        found = Retriever(store, index, embedder).search("pump", 5)
+    assert found.hits == ()
+    assert found.weights["pump"] >= 0
+
+
+def test_what_is_added_later_is_found_at_once_and_what_is_removed_is_not(tmp_path: Path) -> None:
+    embedder = FakeEmbedder()
+    with Store.open(tmp_path / "knowledge.db", create=True) as store:
+        index = VectorIndex(store, embedder.fingerprint, embedder.dimensions, tmp_path / "index")
+        retriever = Retriever(store, index, embedder)
+        assert retriever.search("E07", 5).hits == ()
+        (tmp_path / "a.md").write_text("# A\n\nE07 means dry.\n")
+        adder = Adder(store, embedder, max_tokens=60, max_file_bytes=10**6)
+        assert [one.outcome for one in adder.add([tmp_path / "a.md"])] == ["added"]
+        assert len(retriever.search("E07", 5).hits) == 1
+        store.remove("a.md")
+        assert retriever.search("E07", 5).hits == ()
