@@ -75,6 +75,9 @@ def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("FIELDMATE_")]:
             patch.delenv(name)
+        # Before HOME is another: what pip has built once (llama.cpp takes minutes) is not built again for a test.
+        cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        patch.setenv("PIP_CACHE_DIR", os.environ.get("PIP_CACHE_DIR") or str(Path(cache) / "pip"))
         patch.setenv("HOME", str(home))
         for name, folder in {"DATA": ".local/share", "CACHE": ".cache", "CONFIG": ".config", "STATE": ".state"}.items():
             patch.setenv(f"XDG_{name}_HOME", str(home / folder))
