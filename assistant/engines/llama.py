@@ -312,11 +312,11 @@ class _Output:
 
     def feed(self, piece: bytes) -> str:
         self._held += self._decoder.decode(piece)
-        for stop in self._stops:
-            if stop in self._held:
-                self.stopped = True
-                text, self._held = self._held.split(stop)[0], ""
-                return text
+        found = [place for place in map(self._held.find, self._stops) if place >= 0]
+        if found:
+            self.stopped = True
+            text, self._held = self._held[: min(found)], ""
+            return text
         keep = max((_overlap(self._held, stop) for stop in self._stops), default=0)
         text = self._held[: len(self._held) - keep]
         self._held = self._held[len(self._held) - keep :]
