@@ -42,6 +42,9 @@ KNOWN_UNITS = frozenset(" ".join(_UNITS.values()).split())
 
 _NUMBER = r"\d+(?:[.,]\d+)*"
 _UNIT = r"°\s?[CFKd]\w?|[a-zA-Zµμ°Ωω\u2126%\"][a-zA-Z0-9µΩω\u2126²³/()]*"
+_SIGN = re.compile(r"(?:^|[\s(:=|/])[-–−]$")
+"""A minus directly in front of a number and not between two: "-20 °C", but not "5-10 mm"."""
+_MEGA = frozenset({"mw", "mwh", "mhz", "mpa", "mv", "mva", "mohm"})
 _QUANTITY = re.compile(rf"(?<![\w.,])(?<![^\W\d][-–−])[-–−]?({_NUMBER})(?:[ \u00a0\u202f]?({_UNIT}))?")
 _SEPARATORS = re.compile(r"[-‐‑–/_.]")
 _COMPOUND = re.compile(r"[^\W_]+(?:[-‐‑–/_.][^\W_]+)*")
@@ -56,7 +59,7 @@ class Quantity:
     """A number as it stands in a text, with the unit behind it where one is known."""
 
     number: str
-    """Digits with a decimal point, no leading zeros or thousands separators: "5.5", "1200"."""
+    """Digits with a decimal point, no leading zeros or thousands separators, and a minus: "5.5", "1200", "-20"."""
     unit: str
     """Unit in one spelling, or "" for a bare number."""
     start: int
@@ -81,7 +84,8 @@ def quantities(text: str) -> list[Quantity]:
         if not any(start <= match.start(1) < stop for start, stop in named):
             behind = _leading_unit(match.group(2) or "")
             end = match.start(2) + len(behind) if behind else end
-            found.append(Quantity(plain_number(match.group(1)), unit_of(behind), match.start(1), end))
+            sign = "-" if _SIGN.search(text, max(0, match.start(1) - 2), match.start(1)) else ""
+            found.append(Quantity(sign + plain_number(match.group(1)), unit_of(behind), match.start(1), end))
         match = _QUANTITY.search(text, end)
     return found
 
@@ -97,7 +101,8 @@ def unit_of(text: str) -> str:
     if text == "a":
         return ""  # the article, not ampere
     key = text.replace(" ", "").casefold().replace("μ", "µ").rstrip(".")  # casefold makes µ the Greek letter
-    return _SPELLED.get(key, key) if key in KNOWN_UNITS else ""
+    unit = _SPELLED.get(key, key) if key in KNOWN_UNITS else ""
+    return f"M{unit[1:]}" if unit in _MEGA and text.startswith("M") else unit  # case tells mega from milli
 
 
 def plain_number(number: str) -> str:

@@ -20,8 +20,9 @@ from assistant.errors import ModelDamaged, ModelMissing
 from assistant.protocols import Cancelled
 from assistant.types import Generated, Prompt, Usage
 
-_NO_CACHE = ":nocache"
-"""Otherwise the library writes repacked weights beside the model file, which may be on a read-only disk."""
+_IN_MEMORY = ":memory"
+"""Where weights are kept as the processor wants them. Left alone, the library writes them beside the model file, which
+may be on a read-only disk; with no cache at all, reading and writing would each have a copy of its own."""
 _LONGEST_STEP = 256
 """Tokens read between two questions whether to stop, where the graph allows to choose."""
 
@@ -68,7 +69,7 @@ class LitertGenerator:
             return library.Engine(
                 str(path),
                 backend=library.Backend.CPU(thread_count=threads),
-                cache_dir=_NO_CACHE,
+                cache_dir=_IN_MEMORY,
                 enable_benchmark=True,  # counts the tokens of an answer
             )
         except RuntimeError as exc:

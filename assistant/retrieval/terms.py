@@ -41,7 +41,7 @@ def terms(text: str) -> list[str]:
     found = [_term(word.group()) for word in _WORD.finditer(text) if not _is_scrap(word, whole)]
     found += joined_compounds(text)
     found += spaced_identifiers(text)
-    found += [quantity.number + quantity.unit for quantity in quantities(text) if quantity.unit]
+    found += [quantity.number.lstrip("-") + quantity.unit.casefold() for quantity in quantities(text) if quantity.unit]
     return [term for term in found if term]
 
 

@@ -295,6 +295,8 @@ def index(server: Server, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None
     monkeypatch.setenv("PIP_NO_CACHE_DIR", "1")
     monkeypatch.setenv("PIP_RETRIES", "0")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    # The library reads the variable once, when it is first imported, which another test may have done already.
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
 
     def serve(*wheels: Path, hashes: bool = True, below: str = "/files") -> None:
         for wheel in wheels:
