@@ -92,7 +92,8 @@ def _hit_terms(hit: Hit) -> frozenset[str]:
 
 def _exact(question: str) -> set[str]:
     """Identifiers and quantities of the question, as terms."""
-    return identifiers(question) | {quantity.number.lstrip("-") + quantity.unit.casefold() for quantity in quantities(question)}
+    measured = {one.number.lstrip("-") + one.unit.casefold() for one in quantities(question)}
+    return identifiers(question) | measured
 
 
 def _covered(weights: Mapping[str, float], held: frozenset[str]) -> float:
