@@ -11,6 +11,8 @@ TEST_MODEL := models/artifacts/smollm2-135m-instruct/manifest.json
 DOCS   ?= samples/manuals
 Q      ?=
 export DOCS Q
+# Which of the long tests: all, or a file or folder.
+TESTS  ?= tests
 
 .PHONY: demo test test-engine lint format docs docs-check bench clean help
 
@@ -35,7 +37,7 @@ test: $(READY) $(TEST_MODEL)
 
 test-engine: $(READY) $(TEST_MODEL)
 	@$(BIN)/fieldmate models pull
-	@$(BIN)/python -m pytest -q -m engine
+	@$(BIN)/python -m pytest -q -m engine $(TESTS)
 
 lint: $(READY)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -16,7 +16,7 @@ LICENCE_FILES = frozenset({"LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE"})
 REQUIRED = ("config.json", "model.safetensors", "tokenizer.json")
 WANTED = LICENCE_FILES | set(REQUIRED) | {
     "tokenizer_config.json", "special_tokens_map.json", "vocab.txt",
-    "sentence_bert_config.json", "1_Pooling/config.json",
+    "sentence_bert_config.json", "1_Pooling/config.json", "modules.json",
 }  # fmt: skip
 """All that a converter may see: a folder's own Python modules and pickles stay outside."""
 
@@ -34,7 +34,7 @@ class Checkpoint:
     max_tokens: int
     """Tokens of a text that the model was trained to see, special tokens included."""
     pooling: str
-    """How token vectors become one: always "mean" so far."""
+    """How token vectors become one: "mean", or "cls" for the first one. The result is always scaled to length 1."""
 
 
 def copy_wanted(source: Path, target: Path) -> None:
@@ -67,13 +67,34 @@ def check(folder: Path, name: str) -> Checkpoint:
     config = _object(folder / "config.json", name)
     pooling = _object(folder / "1_Pooling" / "config.json", name)
     sentence = _object(folder / "sentence_bert_config.json", name)
-    if pooling and pooling.get("pooling_mode_mean_tokens") is not True:
-        raise SourceError(f"{name} does not pool by the mean, as the exporter needs; choose another embedder.")
+    _check_modules(folder / "modules.json", name)
     limit = sentence.get("max_seq_length") or config.get("max_position_embeddings")
     dimensions = config.get("hidden_size")
     if not isinstance(limit, int) or not isinstance(dimensions, int):
         raise SourceError(f"{name}: config.json does not describe a text encoder; choose another embedder.")
-    return Checkpoint(dimensions=dimensions, max_tokens=limit, pooling="mean")
+    return Checkpoint(dimensions=dimensions, max_tokens=limit, pooling=_pooling(pooling, name))
+
+
+def _pooling(config: dict[str, Any], name: str) -> str:
+    """Return the only pooling that the sentence-transformers configuration asks for; without one it is the mean."""
+    modes = {key.removeprefix("pooling_mode_") for key, value in config.items() if value is True}
+    modes &= {"mean_tokens", "cls_token", "max_tokens", "mean_sqrt_len_tokens", "weightedmean_tokens", "lasttoken"}
+    known = {"mean_tokens": "mean", "cls_token": "cls"}
+    if config and (len(modes) != 1 or not modes <= known.keys()):
+        raise SourceError(f"{name} pools neither by the mean nor by its first token; choose another embedder.")
+    return known[modes.pop()] if modes else "mean"
+
+
+def _check_modules(path: Path, name: str) -> None:
+    """Raise SourceError for steps behind the encoder that neither the exporter nor the device's engine takes."""
+    try:
+        steps = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+        kinds = [str(step["type"]).rsplit(".", 1)[-1] for step in steps]
+    except (ValueError, TypeError, KeyError) as exc:
+        raise DamagedModelError(f"{name}: modules.json is not a list of steps; fetch the model again.") from exc
+    for kind in kinds:
+        if kind not in ("Transformer", "Pooling", "Normalize"):
+            raise SourceError(f"{name} has a step {kind} behind its encoder; choose an embedder without one.")
 
 
 def _object(path: Path, name: str) -> dict[str, Any]:

@@ -37,6 +37,8 @@ class Toolchain:
     """Also the stem of its requirements file."""
     torch: str
     """Exact version of torch in it, of which a CPU build is looked for first."""
+    gigabytes: float
+    """Room that its environment takes on disk."""
 
     @property
     def requirements(self) -> Path:
@@ -49,8 +51,10 @@ class Toolchain:
         return TOOLCHAINS / "torch-cpu.txt"
 
 
-EMBEDDER = Toolchain(name="embedder", torch="2.13.0")
-ALL = (EMBEDDER,)
+EMBEDDER = Toolchain(name="embedder", torch="2.13.0", gigabytes=1.3)
+GGUF = Toolchain(name="gguf", torch="2.13.0", gigabytes=1.3)
+TFLITE = Toolchain(name="tflite", torch="2.13.0", gigabytes=4.1)
+ALL = (EMBEDDER, GGUF, TFLITE)
 
 
 def home(environ: Mapping[str, str] = os.environ) -> Path:
@@ -104,7 +108,7 @@ def _create(toolchain: Toolchain, final: Path, progress: Progress) -> None:
         shutil.rmtree(leftover, ignore_errors=True)
     final.parent.mkdir(parents=True, exist_ok=True)
     try:
-        progress(f"Creating the {toolchain.name} toolchain (once, about 1.3 GB and a few minutes) …")
+        progress(f"Creating the {toolchain.name} toolchain (once, about {toolchain.gigabytes} GB and a few minutes) …")
         _make_venv(partial)
         _install(toolchain, python_of(partial), progress)
         _check_torch(toolchain, python_of(partial))

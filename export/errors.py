@@ -5,6 +5,7 @@
     ├── ToolchainError     (3)  a toolchain's environment cannot be created or used here
     ├── DamagedModelError  (4)  the weights are missing, truncated or not the pinned ones
     └── ConversionError    (4)  the toolchain ran and did not produce a usable model
+        └── QualityError   (4)  an artifact was made, measured, and is too far from its reference
 
 The number is the exit code.
 """
@@ -35,3 +36,7 @@ class ConversionError(ExportError):
     """The toolchain ran and did not produce a usable model."""
 
     exit_code = 4
+
+
+class QualityError(ConversionError):
+    """An artifact was made, measured, and is too far from its reference to be used."""

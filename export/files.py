@@ -24,9 +24,14 @@ def sha256_of(path: Path) -> str:
 
 def write_json(path: Path, value: Any) -> None:
     """Write `value` to `path` as one atomic step: readers see the old file, none, or the whole new one."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to `path` as one atomic step."""
     partial = path.with_name(f"{path.name}.partial")
     with partial.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from export import environments
 from export.errors import ConversionError
 from export.running import run_worker
 
@@ -103,7 +104,10 @@ def test_doctor_says_what_is_not_there(tmp_path: Path) -> None:
     done = export(tmp_path, "doctor", "--json")
     said = json.loads(done.stdout)
     assert said["home"] == str(tmp_path / "home")
-    assert [(each["name"], each["ready"]) for each in said["toolchains"]] == [("embedder", False)]
+    assert [(each["name"], each["ready"]) for each in said["toolchains"]] == [
+        (each.name, False) for each in environments.ALL
+    ]
+    assert [each["ready"] for each in said["converters"]] == [False]
     assert said["sources"] == {"all-minilm-l6-v2": False}
     assert "not there yet" in export(tmp_path, "doctor").stdout
 

@@ -88,9 +88,28 @@ def test_a_config_that_is_not_json_is_damage(model: Path, tmp_path: Path) -> Non
     assert "config.json" in refused(model, tmp_path, DamagedModelError)
 
 
-def test_another_pooling_is_refused(model: Path, tmp_path: Path) -> None:
+def test_pooling_by_the_first_token_is_taken_over(model: Path, tmp_path: Path) -> None:
     (model / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode_cls_token": True}))
+    assert resolve(model, tmp_path).checkpoint.pooling == "cls"
+
+
+@pytest.mark.parametrize("modes", [("max_tokens",), ("mean_tokens", "cls_token"), ()])
+def test_another_pooling_is_refused(model: Path, tmp_path: Path, modes: tuple[str, ...]) -> None:
+    config = {"pooling_mode_cls_token": False, **{f"pooling_mode_{mode}": True for mode in modes}}
+    (model / "1_Pooling" / "config.json").write_text(json.dumps(config))
     assert "mean" in refused(model, tmp_path, SourceError)
+
+
+def test_a_step_that_the_engine_does_not_take_is_refused(model: Path, tmp_path: Path) -> None:
+    steps = [{"type": f"sentence_transformers.models.{kind}"} for kind in ("Transformer", "Pooling", "Dense")]
+    (model / "modules.json").write_text(json.dumps(steps))
+    assert "Dense" in refused(model, tmp_path, SourceError)
+
+
+@pytest.mark.parametrize("content", ["{", "3", "[1]", "[{}]"])
+def test_modules_of_another_shape_are_damage(model: Path, tmp_path: Path, content: str) -> None:
+    (model / "modules.json").write_text(content)
+    assert "modules.json" in refused(model, tmp_path, DamagedModelError)
 
 
 @pytest.mark.parametrize("member", ["../outside.txt", "/outside.txt", "a/../../outside.txt", "..\\outside.txt", "C:x"])

@@ -1,0 +1,95 @@
+"""What the exports of all formats share: the plan, the source as float32 weights, judging, and publishing.
+
+Knows neither GGUF nor TFLite.
+"""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from export import environments, files, gates, generator_report, room
+from export.checkpoints import LICENCE_FILES
+from export.environments import Toolchain
+from export.errors import SourceError
+from export.generator_job import SENTENCES, Job
+from export.gguf import building
+from export.gguf.building import Workshop
+from export.measure.generator import Plan
+from export.room import Need
+
+KEPT = 800_000_000
+"""Bytes for the reference's distributions."""
+TOOLCHAIN = 2_500_000_000
+"""Bytes that creating a toolchain takes, its downloads included."""
+
+
+def plan_of(job: Job) -> Plan:
+    """Return what is measured, by the user's options."""
+    options, text = job.options, job.options.text or SENTENCES
+    return Plan(
+        text=text.resolve(), text_name=text.name, scratch=job.scratch, progress=job.progress, windows=options.windows,
+        window=options.window, rounds=options.rounds, prompt_tokens=options.prompt_tokens, threads=options.threads,
+        kept_bytes=KEPT, debug=options.debug,
+    )  # fmt: skip
+
+
+def check_window(job: Job) -> None:
+    """Raise SourceError when a window is longer than what the model was trained on."""
+    context = job.source.facts.context
+    if context is not None and job.options.window > context:
+        raise SourceError(
+            f"{job.source.name} was trained on {context} tokens, fewer than a window of {job.options.window}; "
+            "name a shorter one with --window."
+        )
+
+
+def check_room(job: Job, need: Need, toolchains: Sequence[Toolchain]) -> None:
+    """Raise SourceError when disk or memory will not do for the export and the toolchains that are not there yet."""
+    missing = [each for each in toolchains if not environments.is_ready(environments.location(each))]
+    room.check(need, job.options.out, toolchain=TOOLCHAIN * len(missing), home=environments.home())
+
+
+def weights(job: Job, shop: Workshop) -> tuple[Path, list[str]]:
+    """Return the source as a Hugging Face folder of our own, read back where it is a GGUF file, and what to note."""
+    source = job.source
+    if source.folder is not None:
+        return source.folder, []
+    assert source.gguf is not None
+    folder, result = building.read_back(shop, source.gguf, source.name)
+    notes = []
+    if source.quantized:
+        notes.append(
+            f"The reference was itself quantized: the source is a GGUF file with {source.quantized} tensors, read back "
+            "to float32. Every figure is against those weights; none says how far they are from the original ones."
+        )
+    if result["tokenizer"] != "exact":
+        notes.append("The source's tokenizer could not be written exactly in Hugging Face's form.")
+    return folder, notes
+
+
+def finish(
+    job: Job, folder: Path, rows: list[dict[str, Any]], facts: Mapping[str, Any], notes: list[str],
+    tools: Mapping[str, str],
+) -> dict[str, str]:  # fmt: skip
+    """Judge the rows, write the report, drop what was refused and give the rest their manifests."""
+    refused = {}
+    for row in rows:
+        limit = gates.limits(row["type"], job.options.max_perplexity_increase, job.options.min_agreement)
+        row["refused"] = gates.verdict(row, limit)
+        if row["refused"]:
+            refused[row["variant"]] = row["refused"]
+            shutil.rmtree(folder / row["variant"])
+    generator_report.write(folder, job, rows, facts, notes)
+    for row in rows:
+        if not row["refused"]:
+            place = folder / row["variant"]
+            _copy_licences(job, place)
+            files.write_json(place / files.MANIFEST, generator_report.manifest(job, row, facts, tools, place))
+    return refused
+
+
+def _copy_licences(job: Job, place: Path) -> None:
+    for name in sorted(LICENCE_FILES):
+        if job.source.folder is not None and (job.source.folder / name).is_file():
+            shutil.copyfile(job.source.folder / name, place / name)

@@ -1,0 +1,63 @@
+"""The TFLite half of a generator's export; see generator_gguf, which is the same in shape.
+
+Knows the steps of `export.tflite` and `export.measure`. LiteRT-LM hands out no probabilities, so quality is measured on
+the bundle's graph by LiteRT, and speed, memory and answers by the device's engine.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from export import environments, tflite
+from export import generator_steps as steps
+from export.generator_job import Job
+from export.gguf.building import Workshop
+from export.measure import generator as measuring
+from export.measure import generator_questions, generator_reference
+from export.measure.generator import Variant
+from export.room import Need
+
+TYPE = "int8"
+
+
+def make(job: Job, folder: Path) -> dict[str, str]:
+    """Write report and artifact into `folder`; return why it is not there, if so."""
+    steps.check_window(job)
+    count = job.source.facts.parameters
+    steps.check_room(job, Need(disk=11 * count + steps.KEPT, memory=12 * count + 10**9), _toolchains())
+    shop = Workshop(job.scratch, job.progress, job.options.debug, job.options.threads)
+    weights, notes = steps.weights(job, shop)
+    ident = job.ident(TYPE)
+    variant = Variant(ident, TYPE, "litertlm", folder / ident / f"{ident}.litertlm")
+    variant.model.parent.mkdir()
+    made = tflite.convert(weights, variant.model, job.progress, debug=job.options.debug)
+    shop.tools.update(made["tools"])
+    plan = steps.plan_of(job)
+    facts = measuring.choose_windows(plan, weights / "tokenizer.json")
+    facts |= {**generator_reference.read(plan, weights), "baseline": "the source's float32 weights in transformers"}
+    notes.append(
+        f"The int8 graph has {made['int8_bytes'] / 1e6:.1f} MB, {made['float32_bytes'] / made['int8_bytes']:.2f} times "
+        "less than the float32 graph. LiteRT-LM hands out no probabilities: quality is that of the bundle's graph, "
+        "read by LiteRT."
+    )
+    quality = measuring.quality(plan, variant)
+    row = {
+        **_facts(variant, count, made),
+        **measuring.compared(quality, facts["reference_nll"], plan.scored),
+        **measuring.speeds(plan, [variant])[ident],
+        **generator_questions.measure(plan, [variant], job.options.questions, job.options.documents).get(ident, {}),
+    }
+    return steps.finish(job, folder, [row], facts, notes, shop.tools)
+
+
+def _toolchains() -> tuple[environments.Toolchain, ...]:
+    return environments.TFLITE, environments.GGUF
+
+
+def _facts(variant: Variant, parameters: int, made: dict[str, Any]) -> dict[str, Any]:
+    size = variant.model.stat().st_size
+    return {
+        "role": "generator", "variant": variant.id, "type": variant.type, "format": variant.format,
+        "bytes": size, "megabytes": size / 1e6, "bits": 8 * size / parameters, "recipe": made["recipe"],
+        "float32_graph_bytes": made["float32_bytes"], "int8_graph_bytes": made["int8_bytes"],
+        "times_smaller": made["float32_bytes"] / made["int8_bytes"],
+    }  # fmt: skip
