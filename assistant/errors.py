@@ -73,7 +73,7 @@ class ModelUnavailable(ModelError):
 
 
 class KnowledgeBaseError(FieldmateError):
-    """The knowledge base is busy or damaged."""
+    """The knowledge base is busy or damaged, or was made for another embedder."""
 
     exit_code = 5
 

@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from assistant.errors import KnowledgeBaseError
 from assistant.protocols import Embedder
 from assistant.retrieval.fusion import Fused, fuse
 from assistant.retrieval.terms import terms
@@ -64,10 +65,25 @@ class Retriever:
         with self._store.snapshot():  # both searches and the passages from one state, whoever writes meanwhile
             lexical = self._store.lexical(searched, limit, weights=(_HEADING_WEIGHT, 1.0))
             ids, scores = self._index.search(vector, limit)
+            self._require_vectors()
             dense = [(int(id), float(score)) for id, score in zip(ids, scores, strict=True)]
             ranked = fuse(dense, lexical, self._dense_weight)[:k]
             hits = self._hits(ranked)
         return Found(hits, tuple(item.id for item in ranked), weights)
+
+    def _require_vectors(self) -> None:
+        """Refuse to search half blind: without vectors every question would look as if nothing answered it.
+
+        Raises:
+            KnowledgeBaseError: passages were embedded by another embedder than the one in use.
+        """
+        count = self._store.passage_count
+        missing = count - self._index.count
+        if missing > 0:
+            raise KnowledgeBaseError(
+                f"{missing} of {count} passages were made searchable by another embedder than the one in use; add the "
+                "documents again with `fieldmate add`, or choose that embedder in the settings."
+            )
 
     def section(self, id: int) -> Passage:
         """The passage `id` with its neighbours below the same headings, as one; at most nine of them.

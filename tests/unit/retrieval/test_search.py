@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from assistant.engines.fake import FakeEmbedder
+from assistant.errors import KnowledgeBaseError
 from assistant.ingest.adding import Adder
 from assistant.retrieval.search import Retriever
 from assistant.store import Store, VectorIndex
@@ -214,3 +215,16 @@ def test_what_is_added_later_is_found_at_once_and_what_is_removed_is_not(tmp_pat
         assert len(retriever.search("E07", 5).hits) == 1
         store.remove("a.md")
         assert retriever.search("E07", 5).hits == ()
+
+
+def test_a_base_of_another_embedder_is_an_error_and_not_an_abstention(tmp_path: Path) -> None:
+    # It answered "The documents do not answer this" to everything, sure of itself: no vector was ever near.
+    (tmp_path / "pump.md").write_text(MANUAL, "utf-8")
+    old, new = FakeEmbedder(dimensions=64), FakeEmbedder(dimensions=256)
+    with Store.open(tmp_path / "knowledge.db", create=True) as store:
+        retriever = Retriever(store, VectorIndex(store, new.fingerprint, new.dimensions, tmp_path / "index"), new)
+        list(Adder(store, old, max_tokens=60, max_file_bytes=10**6).add([tmp_path]))
+        with pytest.raises(KnowledgeBaseError, match="another embedder.*fieldmate add"):
+            retriever.search("What does E07 mean?", 3)
+        list(Adder(store, new, max_tokens=60, max_file_bytes=10**6).add([tmp_path]))
+        assert "E07" in retriever.search("What does E07 mean?", 3).hits[0].passage.text
