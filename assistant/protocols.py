@@ -6,7 +6,7 @@ A protocol says what a part must do; nothing here does it. Implementations live 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -86,6 +86,13 @@ class Generator(Protocol):
     @property
     def usage(self) -> Usage:
         """Tokens of the latest `generate`, as far as it has run."""
+
+    @property
+    def stages(self) -> Mapping[str, float]:
+        """Milliseconds of the latest `generate`, as far as it has run, by stage: "tokenize", "prefill", "decode".
+
+        What the caller does between two steps is not counted.
+        """
 
     def close(self) -> None:
         """Free what is held; calling it again is harmless."""

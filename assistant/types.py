@@ -6,6 +6,7 @@ links between rows belong to `assistant.store`; equal content makes equal object
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
@@ -201,6 +202,9 @@ class Timings:
     total: float = 0.0
     load: float = 0.0
     """Spent loading models for this question: 0 in a process that is warm."""
+    stages: Mapping[str, float] = field(default_factory=dict)
+    """What each stage took by itself, of those that were run: "embed" and "search" (of the question), "fuse",
+    "tokenize" (choosing passages for the prompt and making tokens of it), "prefill", "decode", "gate"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +237,9 @@ class Answer:
 
     def to_dict(self) -> dict[str, Any]:
         """The object that `fieldmate ask --json` prints; its fields are published and not renamed."""
-        timings = {name: None if value is None else round(value, 2) for name, value in asdict(self.timings).items()}
+        timings: dict[str, Any] = asdict(self.timings)
+        stages = {name: round(value, 2) for name, value in timings.pop("stages").items()}
+        timings = {name: None if value is None else round(value, 2) for name, value in timings.items()}
         return {
             "question": self.question,
             "answer": self.text,
@@ -242,7 +248,7 @@ class Answer:
             "confidence": round(self.confidence, 4),
             "citations": [asdict(citation) for citation in self.citations],
             "hits": [hit.to_dict() for hit in self.hits],
-            "timings_ms": timings,
+            "timings_ms": {**timings, "stages": stages},
             "usage": asdict(self.usage),
             "model": self.model,
             "embedder": self.embedder,

@@ -1,5 +1,5 @@
 """`python -m benchmarks`; knows nothing but where the commands are."""
 
-from benchmarks.command import main
+from benchmarks.cli.main import main
 
 main()

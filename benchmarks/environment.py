@@ -47,6 +47,11 @@ def load_average() -> float:
     return round(os.getloadavg()[0], 2)
 
 
+def heat() -> dict[str, Any]:
+    """What the board says of heat at this moment: temperature in °C and throttle flags, where it has them."""
+    return {}
+
+
 def settings_of(changed: dict[str, Any]) -> dict[str, Any]:
     """All settings in force with these changes, but for the folders."""
     from assistant.settings import load

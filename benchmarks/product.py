@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,7 +31,7 @@ def opened(plan: Plan, variant: Variant, home: Path) -> Iterator[Assistant]:
     from assistant import Assistant
     from assistant.settings import load
 
-    settings = load(flags={"data_dir": home, "models_dir": Path(plan.models), **variant.settings})
+    settings = load(flags={"data_dir": home, "models_dir": Path(variant.models or plan.models), **variant.settings})
     with Assistant.open(settings) as fieldmate:
         yield fieldmate
 
@@ -67,25 +68,60 @@ def shuffled(plan: Plan, questions: list[dict[str, Any]]) -> list[dict[str, Any]
 
 def arguments(plan: Plan, home: Path, variant: Variant) -> list[str]:
     """Flags of the command for this knowledge base and variant."""
-    generator = variant.settings.get("generator.id")
-    return ["--data-dir", str(home), *(["--generator", str(generator)] if generator else [])]
+    return ["--data-dir", str(home), *(["--generator", variant.generator] if variant.generator else [])]
+
+
+def variables(variant: Variant) -> dict[str, str]:
+    """The environment in which the command has this variant's settings, but for its generator."""
+    settings = {key: value for key, value in variant.settings.items() if key != "generator.id"}
+    changed = {f"FIELDMATE_{key.upper().replace('.', '__')}": str(value) for key, value in settings.items()}
+    models = {"FIELDMATE_MODELS_DIR": variant.models} if variant.models else {}
+    return os.environ | changed | models
 
 
 @functools.cache
-def _listed(command: tuple[str, ...]) -> list[dict[str, Any]]:
-    listed: list[dict[str, Any]] = json.loads(processes.run([*command, "models", "list", "--json"]).output)
+def _listed(command: tuple[str, ...], models: str) -> list[dict[str, Any]]:
+    environment = os.environ | {"FIELDMATE_MODELS_DIR": models}
+    listed: list[dict[str, Any]] = json.loads(processes.run([*command, "models", "list", "--json"], environment).output)
     return listed
 
 
+def _models(plan: Plan, variant: Variant | None) -> list[dict[str, Any]]:
+    return _listed(tuple(plan.command), (variant and variant.models) or plan.models)
+
+
 def model_hashes(plan: Plan) -> dict[str, str]:
-    """Id and SHA-256 of each model that is ready."""
-    return {item["id"]: item["sha256"] for item in _listed(tuple(plan.command)) if item["state"] == "ready"}
+    """Id and SHA-256 of each model that is ready, those of variants with a folder of their own included."""
+    listed = [item for variant in (None, *plan.variants) for item in _models(plan, variant)]
+    return {item["id"]: item["sha256"] for item in listed if item["state"] == "ready"}
 
 
-def model_file(plan: Plan, ident: str) -> Path:
-    """The GGUF file of a generator that is ready."""
-    for item in _listed(tuple(plan.command)):
+def model_file(plan: Plan, variant: Variant) -> Path:
+    """The GGUF file of a variant's generator.
+
+    Raises:
+        BenchmarkError: it is not on this machine, or of another format.
+    """
+    ident = variant.generator or plan.default_generator
+    for item in _models(plan, variant):
         if item["id"] == ident and item["state"] == "ready":
-            (file,) = Path(item["path"]).glob("*.gguf")
-            return file
+            found = sorted(Path(item["path"]).glob("*.gguf"))
+            if len(found) == 1:
+                return found[0]
+            raise BenchmarkError(f"The model {ident} is no single GGUF file, which this scenario needs.")
     raise BenchmarkError(f"The model {ident} is not on this machine; run `fieldmate models pull {ident}`.")
+
+
+def imported(command: list[str], artifact: Path, models: Path) -> str:
+    """Import an artifact's folder into the folder `models`, as its owner would; returns its id.
+
+    Raises:
+        BenchmarkError: it is no artifact, or the command refuses it.
+    """
+    try:
+        manifest = json.loads((artifact / "manifest.json").read_text("utf-8"))
+        ident = str(manifest["id"])
+    except (OSError, ValueError, LookupError, TypeError) as exc:
+        raise BenchmarkError(f"{artifact} holds no manifest.json with an id; give the folder of an artifact.") from exc
+    processes.run([*command, "models", "import", str(artifact)], os.environ | {"FIELDMATE_MODELS_DIR": str(models)})
+    return ident

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -10,7 +12,11 @@ import msgspec
 
 from benchmarks.errors import BenchmarkError
 
-SCHEMA = 1
+SCHEMA = 2
+
+State = Literal["", "cold", "stored", "warm"]
+"""What was there before a question came: nothing ("cold"), passage states from index time ("stored"), or what earlier
+questions left ("warm"). Empty where it makes no difference."""
 
 
 class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,6 +43,10 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Bootstrap 95 % interval of `value`."""
     samples: Sequence[float] = ()
     """Every raw sample, in the order in which it was measured."""
+    keys: Sequence[str] = ()
+    """What each sample was measured on (a question's id), so that two runs can be compared pair by pair; as many as
+    samples, or none."""
+    state: State = ""
     summary: dict[str, float] = {}
     subset: str = ""
     """Which part of the questions or which arm of a comparison; empty: all of it."""
@@ -52,19 +62,27 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     schema: int = SCHEMA
     run: str
+    job: str = ""
+    """The scenario, variant and block whose process wrote it."""
+    of: int = 1
+    """Rows that this job wrote: with fewer in the file, writing was cut."""
+    block: int = 0
+    """Which repetition of the whole suite; variants take turns within each, so that drift falls on all alike."""
     time: str
     """When it was written, UTC, ISO 8601."""
     scenario: str
     variant: str
-    status: Literal["ok", "failed"] = "ok"
+    status: Literal["ok", "failed", "skipped"] = "ok"
     reason: str = ""
-    """One sentence; only when failed."""
+    """One sentence; only when failed or skipped."""
     metric: str = ""
     unit: str = ""
     statistic: str = ""
     value: float | None = None
     interval: tuple[float, float] | None = None
     samples: Sequence[float] = ()
+    keys: Sequence[str] = ()
+    state: State = ""
     summary: dict[str, float] = {}
     subset: str = ""
     target: Target | None = None
@@ -78,16 +96,17 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class RowWriter:
-    """Appends rows to a file, each flushed as it is written: a run that is cut keeps what it had."""
+    """Appends the rows of a job to a file, on disk when `write` returns: a run that is cut keeps what it had."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("ab")
 
-    def write(self, row: Row) -> None:
-        """Append one row."""
-        self._file.write(msgspec.json.encode(row) + b"\n")
+    def write(self, rows: Sequence[Row]) -> None:
+        """Append the rows of one job, together."""
+        self._file.write(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
         self._file.flush()
+        os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Close the file."""
@@ -115,3 +134,21 @@ def read(path: Path) -> list[Row]:
         if rows[-1].schema != SCHEMA:
             raise BenchmarkError(f"Line {number} of {path} has schema {rows[-1].schema}; this version reads {SCHEMA}.")
     return rows
+
+
+def complete(rows: Sequence[Row]) -> list[Row]:
+    """The rows of jobs that are all there; the others are of a job whose writing was cut."""
+    counts = Counter((row.run, row.job) for row in rows)
+    return [row for row in rows if counts[row.run, row.job] >= row.of]
+
+
+def rewrite(path: Path, rows: Sequence[Row]) -> None:
+    """Replace the file's content in one step: at any instant it holds the old rows or the new ones."""
+    temporary = path.with_name(f"{path.name}.partial")
+    temporary.unlink(missing_ok=True)
+    writer = RowWriter(temporary)
+    try:
+        writer.write(rows)
+    finally:
+        writer.close()
+    temporary.replace(path)

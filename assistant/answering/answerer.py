@@ -18,6 +18,7 @@ from assistant.dialogue import procedures
 from assistant.protocols import Cancelled, Generator
 from assistant.retrieval.search import Found
 from assistant.retrieval.terms import terms
+from assistant.stages import Stages
 from assistant.types import (
     Answer,
     AnswerDone,
@@ -67,6 +68,7 @@ class _Draft:
     load: float = 0.0
     usage: Usage = field(default_factory=Usage)
     model: str | None = None
+    stages: Stages = field(default_factory=Stages)
 
     def elapsed(self) -> float:
         """Milliseconds since the question arrived."""
@@ -132,6 +134,7 @@ class Answerer:
         draft = _Draft(started if started is not None else time.perf_counter(), load=load_ms)
         found = search()
         draft.retrieved = draft.elapsed()
+        draft.stages.milliseconds |= found.stages
         yield Retrieved(found.hits)
         strength = confidence.strength(searched, found.hits, found.weights)
         mode: AnswerMode = "quoted"
@@ -176,27 +179,31 @@ class Answerer:
         limits = self._limits
         budget = min(limits.prompt_tokens, generator.context_tokens - limits.max_tokens)
         candidates = [hit.passage for hit in found.hits[: limits.passages]]
-        prompt, passages = build(question.text, question.history, candidates, generator.count_tokens, budget)
-        gate = Gate(passages, found.weights)
+        with draft.stages.of("tokenize"):
+            prompt, passages = build(question.text, question.history, candidates, generator.count_tokens, budget)
+        with draft.stages.of("gate"):
+            gate = Gate(passages, found.weights)
         said: set[frozenset[str]] = set()
 
         def cut_off() -> bool:
             return cancelled() or generator.usage.completion_tokens >= limits.max_tokens
 
         for marked_up in sentences(self._pieces(generator, prompt, draft, cancelled), cut_off):
-            sentence = plain(marked_up)
-            key = frozenset(terms(sentence))
-            if key and key in said:
-                break  # a model that repeats itself has nothing more to say
-            said.add(key)
-            verdict = gate.judge(sentence)
-            if (
-                verdict.supported
-                and verdict.evidence is not None
-                and (draft.text or _relevant(found.weights, sentence, verdict.evidence))
-            ):
-                yield from draft.add(sentence, verdict.evidence)
+            with draft.stages.of("gate"):
+                sentence = plain(marked_up)
+                key = frozenset(terms(sentence))
+                if key and key in said:
+                    break  # a model that repeats itself has nothing more to say
+                said.add(key)
+                verdict = gate.judge(sentence)
+                evidence = verdict.evidence if verdict.supported else None
+                if evidence is not None and not draft.text and not _relevant(found.weights, sentence, evidence):
+                    evidence = None
+            if evidence is not None:
+                yield from draft.add(sentence, evidence)
         draft.usage = generator.usage
+        for name, taken in generator.stages.items():
+            draft.stages.milliseconds[name] = draft.stages.milliseconds.get(name, 0.0) + taken
 
     def _pieces(self, generator: Generator, prompt: Prompt, draft: _Draft, cancelled: Cancelled) -> Iterator[str]:
         stream = generator.generate(
@@ -235,7 +242,9 @@ class Answerer:
             confidence=right,
             citations=tuple(draft.citations),
             hits=hits,
-            timings=Timings(draft.retrieved, draft.first_token, draft.elapsed(), draft.load),
+            timings=Timings(
+                draft.retrieved, draft.first_token, draft.elapsed(), draft.load, dict(draft.stages.milliseconds)
+            ),
             usage=draft.usage,
             model=draft.model,
             embedder=self._embedder,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -79,6 +79,11 @@ class ScriptedGenerator:
     def usage(self) -> Usage:
         """Words of the latest `generate`, as far as it has run."""
         return self._usage
+
+    @property
+    def stages(self) -> Mapping[str, float]:
+        """Nothing takes time here."""
+        return {}
 
     def count_tokens(self, prompt: Prompt) -> int:
         """Words of all parts."""

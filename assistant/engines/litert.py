@@ -8,7 +8,7 @@ figures.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from assistant.engines.litert_session import LitertSession
 from assistant.engines.template import TemplateParts, take_apart
 from assistant.errors import ModelDamaged, ModelMissing
 from assistant.protocols import Cancelled
+from assistant.stages import Stages
 from assistant.types import Generated, Prompt, Usage
 
 _IN_MEMORY = ":memory"
@@ -59,6 +60,7 @@ class LitertGenerator:
         self._model_id = model
         self._seed = seed
         self._usage = Usage()
+        self._stages = Stages()
         self._library = _library()
         self._engine = self._load(path, max(decode_threads, prefill_threads))
 
@@ -93,6 +95,11 @@ class LitertGenerator:
         """Tokens of the latest `generate`, as far as it has run."""
         return self._usage
 
+    @property
+    def stages(self) -> Mapping[str, float]:
+        """Milliseconds of the latest `generate` by stage."""
+        return self._stages.milliseconds
+
     def count_tokens(self, prompt: Prompt) -> int:
         """Tokens that `prompt` takes, the template's own included."""
         return self._bos + sum(len(self._tokenize(piece)) for piece in self._pieces.of(prompt, self._parts))
@@ -110,7 +117,9 @@ class LitertGenerator:
         cancelled: Cancelled = lambda: False,
     ) -> Iterator[Generated]:
         """Stream the continuation; see `assistant.protocols.Generator.generate`."""
-        total = self.count_tokens(prompt)
+        self._stages = Stages()
+        with self._stages.of("tokenize"):
+            total = self.count_tokens(prompt)
         if total + max_tokens > self.context_tokens:
             raise ValueError(
                 f"prompt of {total} tokens and completion of {max_tokens} exceed the context of {self.context_tokens}"
@@ -128,9 +137,15 @@ class LitertGenerator:
             for texts in self._calls(prompt):
                 if cancelled():
                     return
-                session.read(texts)
+                with self._stages.of("prefill"):
+                    session.read(texts)
             made = 0
-            for text in session.write(cancelled):
+            written = session.write(cancelled)
+            while True:
+                with self._stages.of("decode"):
+                    text = next(written, None)
+                if text is None:
+                    break
                 made = min(made + 1, max_tokens)
                 self._usage = Usage(total, 0, made)
                 # What there is of a character that is not finished at the end is handed out as U+FFFD.

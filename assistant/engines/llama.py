@@ -11,7 +11,7 @@ import codecs
 import ctypes
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -22,6 +22,7 @@ import numpy.typing as npt
 from assistant.engines.template import PLAIN, TemplateParts, take_apart
 from assistant.errors import ModelDamaged
 from assistant.protocols import Cancelled
+from assistant.stages import Stages
 from assistant.types import Generated, Prompt, Usage
 
 _FLASH_ATTENTION = 1
@@ -59,6 +60,7 @@ class LlamaGenerator:
         self._batch_tokens = batch_tokens
         self._seed = seed
         self._usage = Usage()
+        self._stages = Stages()
         self._kept: list[int] = []
         self._held = _Held()
         self._handle = self._context = None
@@ -130,6 +132,11 @@ class LlamaGenerator:
         """Tokens of the latest `generate`, as far as it has run."""
         return self._usage
 
+    @property
+    def stages(self) -> Mapping[str, float]:
+        """Milliseconds of the latest `generate` by stage."""
+        return self._stages.milliseconds
+
     def count_tokens(self, prompt: Prompt) -> int:
         """Tokens that `prompt` takes, the template's own included."""
         return len(self._head(prompt)) + len(self._rest(prompt))
@@ -167,7 +174,9 @@ class LlamaGenerator:
         cancelled: Cancelled = lambda: False,
     ) -> Iterator[Generated]:
         """Stream the continuation; see `assistant.protocols.Generator.generate`."""
-        head, rest = self._head(prompt), self._rest(prompt)
+        self._stages = Stages()
+        with self._stages.of("tokenize"):
+            head, rest = self._head(prompt), self._rest(prompt)
         total = len(head) + len(rest)
         if total + max_tokens > self.context_tokens:
             raise ValueError(
@@ -183,12 +192,13 @@ class LlamaGenerator:
         self._usage = Usage(len(head) + len(rest), reused, 0)
         self._abort_when(cancelled)
         try:
-            if not reused:
-                if not self._decode(head, 0):
+            with self._stages.of("prefill"):
+                if not reused:
+                    if not self._decode(head, 0):
+                        return
+                    self._kept = head
+                if not self._decode(rest, len(head)):
                     return
-                self._kept = head
-            if not self._decode(rest, len(head)):
-                return
         finally:
             self._abort_when(None)
         output = _Output(self._parts.stops)
@@ -196,14 +206,19 @@ class LlamaGenerator:
         pick = _Sampler(self._library, temperature, self._seed)
         try:
             while made < max_tokens and not cancelled():
-                token, logprob = pick(self._context, self._logits())
-                if self._library.llama_vocab_is_eog(self._vocab, token):
+                with self._stages.of("decode"):
+                    token, logprob = pick(self._context, self._logits())
+                    if self._library.llama_vocab_is_eog(self._vocab, token):
+                        break
+                    made += 1
+                    self._usage = Usage(len(head) + len(rest), reused, made)
+                    text = output.feed(self._piece(token))
+                yield Generated(text, logprob)
+                if output.stopped or made == max_tokens:
                     break
-                made += 1
-                self._usage = Usage(len(head) + len(rest), reused, made)
-                yield Generated(output.feed(self._piece(token)), logprob)
-                if output.stopped or made == max_tokens or not self._decode([token], position):
-                    break
+                with self._stages.of("decode"):
+                    if not self._decode([token], position):
+                        break
                 position += 1
             if tail := output.finish():
                 yield Generated(tail)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from assistant.errors import KnowledgeBaseError
 from assistant.protocols import Embedder
 from assistant.retrieval.fusion import Fused, fuse
 from assistant.retrieval.terms import terms
+from assistant.stages import Stages
 from assistant.store.database import Store
 from assistant.store.index import VectorIndex
 from assistant.types import Hit, Passage
@@ -36,6 +37,8 @@ class Found:
     """The store's number of each hit's passage."""
     weights: Mapping[str, float]
     """Each term of the question with its inverse document frequency; terms in no passage have the largest."""
+    stages: Mapping[str, float] = field(default_factory=dict)
+    """Milliseconds of "embed", "search" and "fuse"."""
 
 
 class Retriever:
@@ -53,23 +56,28 @@ class Retriever:
     def search(self, text: str, k: int) -> Found:
         """The `k` best passages for `text`; none when the knowledge base is empty or the text has nothing in it."""
         text = text[:_QUESTION_CHARACTERS]
-        wanted = list(dict.fromkeys(terms(text)))
-        frequency = self._store.document_frequency(wanted)
-        weights = self._weights(wanted, frequency)
+        stages = Stages()
+        with stages.of("search"):
+            wanted = list(dict.fromkeys(terms(text)))
+            frequency = self._store.document_frequency(wanted)
+            weights = self._weights(wanted, frequency)
         if not text.strip() or not any(character.isalnum() for character in text):
             return Found((), (), weights)
         limit = max(self._candidates, k)
         known = [term for term in wanted if frequency.get(term)]  # what stands nowhere must not take their places
         searched = sorted(known, key=lambda term: (-weights[term], term))[:_QUESTION_TERMS]
-        vector = self._embedder.embed([text])[0]
+        with stages.of("embed"):
+            vector = self._embedder.embed([text])[0]
         with self._store.snapshot():  # both searches and the passages from one state, whoever writes meanwhile
-            lexical = self._store.lexical(searched, limit, weights=(_HEADING_WEIGHT, 1.0))
-            ids, scores = self._index.search(vector, limit)
-            self._require_vectors()
-            dense = [(int(id), float(score)) for id, score in zip(ids, scores, strict=True)]
-            ranked = fuse(dense, lexical, self._dense_weight)[:k]
-            hits = self._hits(ranked)
-        return Found(hits, tuple(item.id for item in ranked), weights)
+            with stages.of("search"):
+                lexical = self._store.lexical(searched, limit, weights=(_HEADING_WEIGHT, 1.0))
+                ids, scores = self._index.search(vector, limit)
+                self._require_vectors()
+            with stages.of("fuse"):
+                dense = [(int(id), float(score)) for id, score in zip(ids, scores, strict=True)]
+                ranked = fuse(dense, lexical, self._dense_weight)[:k]
+                hits = self._hits(ranked)
+        return Found(hits, tuple(item.id for item in ranked), weights, stages.milliseconds)
 
     def _require_vectors(self) -> None:
         """Refuse to search half blind: without vectors every question would look as if nothing answered it.

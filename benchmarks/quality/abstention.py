@@ -63,7 +63,7 @@ def _groups(plan: Plan, part: str) -> tuple[Path, dict[str, Sequence[Question]]]
 def _with_generator(plan: Plan, variant: Variant) -> Variant:
     """The smallest generator that is here: it must be loadable, and its words are not used."""
     ready = product.model_hashes(plan)
-    for ident in (*reversed(plan.generators), plan.default_generator):
+    for ident in (*(each.generator for each in reversed(plan.variants)), plan.default_generator):
         if ident in ready:
             return Variant(variant.name, {**variant.settings, "generator.id": ident})
     raise BenchmarkError(f"No generator is on this machine; run `fieldmate models pull {plan.default_generator}`.")

@@ -29,7 +29,7 @@ def measure(plan: Plan, variant: Variant, part: str) -> Iterator[Measurement]:
     everything = list(zip(questions, answers, strict=True))
     for kind in dict.fromkeys(question.kind for question in questions):
         pairs = [pair for pair in everything if pair[0].kind == kind]
-        yield from _scores(plan, kind, pairs, baseline=variant.name == plan.generators[0])
+        yield from _scores(plan, kind, pairs, baseline=variant == plan.variants[0])
         yield from _outcomes(plan, kind, [answer for _, answer in pairs])
     totals = [answer.timings.total for answer in answers]
     yield measuring.median("whole answer", "ms", totals, plan.seed, subset="all")

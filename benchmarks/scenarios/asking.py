@@ -35,7 +35,7 @@ def asked(plan: Plan, variant: Variant) -> list[Asked]:
     runs: list[Asked] = []
     for item in product.shuffled(plan, product.sample_questions(answerable=True))[: wanted * _MOST_TRIES]:
         command = [*plan.command, "ask", "--json", *product.arguments(plan, home, variant), item["question"]]
-        done = processes.run(command)
+        done = processes.run(command, product.variables(variant))
         run = Asked(done, json.loads(done.output))
         if run.answer["timings_ms"]["first_token"] is not None:
             runs.append(run)

@@ -43,7 +43,7 @@ def measure(plan: Plan, variant: Variant) -> Iterator[Measurement]:
     order = random.Random(plan.seed)
     samples = _Samples()
     with product.opened(plan, variant, home) as fieldmate:
-        plain = PlainLlama(product.model_file(plan, variant.name), fieldmate.settings.generator)
+        plain = PlainLlama(product.model_file(plan, variant), fieldmate.settings.generator)
         try:
             _one(fieldmate, plain, questions[0], list(_ARMS), _Samples())  # warms both
             for question in questions[1:]:
@@ -106,7 +106,7 @@ def _results(plan: Plan, variant: Variant, samples: _Samples) -> Iterator[Measur
     times = samples.times
     for arm in _ARMS:
         yield measuring.median("first token", "ms", times[arm], plan.seed, subset=arm, detail=detail)
-    target = measuring.at_most(_LIMIT) if variant.name == plan.default_generator else None
+    target = measuring.at_most(_LIMIT) if variant.generator == plan.default_generator else None
     for arm, limit in (("plain", target), ("plain, head kept", None)):
         name = f"fieldmate / {arm}"
         yield measuring.ratio("first token", times["fieldmate"], times[arm], plan.seed, subset=name, target=limit)

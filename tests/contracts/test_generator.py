@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,6 +94,17 @@ def test_usage_counts_the_tokens_of_prompt_and_completion(generator: Generator) 
     steps = sum(1 for step in generator.generate(PUMP, max_tokens=8) if step.logprob is not None)
     assert generator.usage.prompt_tokens == generator.count_tokens(PUMP)
     assert generator.usage.completion_tokens == steps == 8
+
+
+def test_stages_are_those_of_the_latest_call_and_leave_out_what_the_caller_does(generator: Generator) -> None:
+    started, slept = time.perf_counter(), 0.0
+    for _ in generator.generate(PUMP, max_tokens=4):
+        before = time.perf_counter()
+        time.sleep(0.05)
+        slept += time.perf_counter() - before
+    whole = (time.perf_counter() - started - slept) * 1000
+    assert {*generator.stages} <= {"tokenize", "prefill", "decode"}
+    assert 0 <= sum(generator.stages.values()) <= whole
 
 
 def test_usage_grows_while_the_text_streams(generator: Generator) -> None:

@@ -79,7 +79,7 @@ def answer() -> Answer:
         confidence=0.876543,
         citations=(Citation.of(Evidence(PASSAGE, 108, 117, 0.5)),),
         hits=(Hit(PASSAGE, 0.98765432, dense_rank=1, dense_score=0.7),),
-        timings=Timings(retrieve=1.23456, first_token=None, total=99.999, load=0.0),
+        timings=Timings(retrieve=1.23456, first_token=None, total=99.999, load=0.0, stages={"embed": 0.98765}),
         usage=Usage(10, 5, 3),
         model="tiny",
         embedder="fake-64",
@@ -92,7 +92,7 @@ def test_the_published_fields_of_an_answer_are_those_of_the_design() -> None:
         "question", "answer", "status", "mode", "confidence", "citations", "hits", "timings_ms", "usage", "model",
         "embedder",
     ]  # fmt: skip
-    assert list(shown["timings_ms"]) == ["retrieve", "first_token", "total", "load"]
+    assert list(shown["timings_ms"]) == ["retrieve", "first_token", "total", "load", "stages"]
     assert list(shown["usage"]) == ["prompt_tokens", "reused_tokens", "completion_tokens"]
     assert list(shown["citations"][0]) == ["document", "title", "section", "page", "quote", "start", "end", "score"]
     published = {"document", "section", "page", "score", "dense_rank", "lexical_rank"}
@@ -107,6 +107,7 @@ def test_an_answer_survives_json() -> None:
 def test_numbers_of_an_answer_are_rounded_and_an_absent_time_stays_absent() -> None:
     shown = answer().to_dict()
     assert shown["confidence"] == 0.8765
+    assert shown["timings_ms"].pop("stages") == {"embed": 0.99}
     assert shown["timings_ms"] == {"retrieve": 1.23, "first_token": None, "total": 100.0, "load": 0.0}
     assert shown["hits"][0]["score"] == 0.9877
 

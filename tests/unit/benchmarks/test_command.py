@@ -12,7 +12,7 @@ import psutil
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.command import main
+from benchmarks.cli.main import main
 from benchmarks.plan import ROOT
 from benchmarks.rows import read
 

@@ -55,7 +55,7 @@ def test_the_report_needs_nothing_but_the_file(tmp_path):
     path = tmp_path / "rows.jsonl"
     writer = RowWriter(path)
     for item in ROWS:
-        writer.write(item)
+        writer.write([item])
     writer.close()
     assert report.render(read(path)) == report.render(ROWS)
 
@@ -64,7 +64,7 @@ def test_rows_survive_the_file(tmp_path):
     path = tmp_path / "below" / "rows.jsonl"
     for item in ROWS:  # one writer each: the file is appended to
         writer = RowWriter(path)
-        writer.write(item)
+        writer.write([item])
         writer.close()
     assert [item.summary for item in read(path)] == [item.summary for item in ROWS]
     assert read(path)[0].interval == (0.98765, 1.1234)
@@ -74,7 +74,7 @@ def test_rows_survive_the_file(tmp_path):
 def test_a_line_that_was_cut_by_a_kill_is_left_out(tmp_path):
     path = tmp_path / "rows.jsonl"
     writer = RowWriter(path)
-    writer.write(ROWS[0])
+    writer.write([ROWS[0]])
     writer.close()
     with path.open("ab") as file:
         file.write(b'{"schema":1,"run":"2026')
@@ -82,7 +82,7 @@ def test_a_line_that_was_cut_by_a_kill_is_left_out(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "line", [b"no json\n", b'{"schema":1}\n', b'{"run":"a","time":"b","scenario":"c","variant":"d","x":1}\n']
+    "line", [b"no json\n", b'{"schema":2}\n', b'{"run":"a","time":"b","scenario":"c","variant":"d","x":1}\n']
 )
 def test_a_line_that_is_no_row_is_named(tmp_path, line):
     path = tmp_path / "rows.jsonl"
@@ -93,8 +93,8 @@ def test_a_line_that_is_no_row_is_named(tmp_path, line):
 
 def test_rows_of_another_schema_are_refused(tmp_path):
     path = tmp_path / "rows.jsonl"
-    path.write_bytes(b'{"schema":2,"run":"a","time":"b","scenario":"c","variant":"d"}\n')
-    with pytest.raises(BenchmarkError, match="schema 2"):
+    path.write_bytes(b'{"schema":1,"run":"a","time":"b","scenario":"c","variant":"d"}\n')
+    with pytest.raises(BenchmarkError, match="schema 1"):
         read(path)
 
 

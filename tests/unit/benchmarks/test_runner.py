@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from benchmarks.plan import Plan
-from benchmarks.runner import Runner
-from benchmarks.scenarios import Entry
+from benchmarks.entries import Entry
+from benchmarks.plan import Plan, Variant
+from benchmarks.runner import Runner, duration, jobs
 
 MEASURES = """
 import sys, json
@@ -32,12 +32,18 @@ if scenario == "late":
 SILENT = "import sys; sys.stdin.read()"
 
 
+def made(**plan):
+    variants = [Variant.of_generator("one"), Variant.of_generator("two")]
+    return Plan(command=["fieldmate"], scratch="", models="", variants=variants, default_generator="one", **plan)
+
+
 def runner(rows, child=CHILD, timeout=30.0, **plan):
-    made = Plan(
-        command=["fieldmate"], scratch="", models="", generators=["one", "two"], default_generator="one", **plan
-    )
-    card = {"cpu": "Example"}
-    return Runner(made, "run", card, rows.append, lambda _: None, timeout=timeout, child=[sys.executable, "-c", child])
+    card, command = {"cpu": "Example"}, [sys.executable, "-c", child]
+    return Runner(made(**plan), "run", card, rows.extend, lambda _: None, timeout=timeout, child=command)
+
+
+def planned(*entries, blocks=1):
+    return jobs(made(), entries, blocks)
 
 
 def entry(name, **more):
@@ -46,7 +52,7 @@ def entry(name, **more):
 
 def test_a_scenario_that_fails_leaves_a_row_and_the_others_run():
     rows = []
-    failed = runner(rows).all([entry("fails"), entry("good")])
+    failed = runner(rows).all(planned(entry("fails"), entry("good")))
     assert failed == 1
     assert [(row.scenario, row.status) for row in rows] == [("fails", "ok"), ("fails", "failed"), ("good", "ok")]
     assert rows[1].reason == "The model x is not here; pull it."
@@ -55,33 +61,33 @@ def test_a_scenario_that_fails_leaves_a_row_and_the_others_run():
 
 def test_a_scenario_that_is_killed_leaves_a_row_that_names_the_signal():
     rows = []
-    assert runner(rows).all([entry("killed")]) == 1
+    assert runner(rows).all(planned(entry("killed"))) == 1
     assert rows[-1].reason == "It was ended by signal 9."
 
 
 def test_a_scenario_that_is_late_is_ended_and_says_so():
     rows = []
-    assert runner(rows, timeout=1.0).all([entry("late"), entry("good")]) == 1
+    assert runner(rows, timeout=1.0).all(planned(entry("late"), entry("good"))) == 1
     assert "longer than 1 s" in rows[1].reason
     assert rows[-1].scenario == "good"
 
 
 def test_a_scenario_that_measures_nothing_has_failed():
     rows = []
-    assert runner(rows, child=SILENT).all([entry("silent")]) == 1
+    assert runner(rows, child=SILENT).all(planned(entry("silent"))) == 1
     assert rows[0].reason == "It ended without a measurement."
 
 
 def test_a_scenario_that_writes_rubbish_has_failed_and_the_others_run():
     rows = []
-    failed = runner(rows, child="import sys; sys.stdin.read(); print('no json')").all([entry("a"), entry("b")])
+    failed = runner(rows, child="import sys; sys.stdin.read(); print('no json')").all(planned(entry("a"), entry("b")))
     assert failed == 2
     assert [row.status for row in rows] == ["failed", "failed"]
 
 
 def test_samples_environment_and_settings_are_in_every_row():
     rows = []
-    runner(rows).all([entry("good", generators=True)])
+    runner(rows).all(planned(entry("good", generators=True)))
     assert [row.variant for row in rows] == ["one", "two"]
     assert rows[0].samples == [1.0, 2.0]
     assert rows[0].environment["cpu"] == "Example"
@@ -91,20 +97,46 @@ def test_samples_environment_and_settings_are_in_every_row():
 
 def test_a_measurement_may_name_its_own_variant():
     rows = []
-    runner(rows, data="dense only").all([entry("good")])
+    runner(rows, data="dense only").all(planned(entry("good")))
     assert rows[0].variant == "dense only"
 
 
 def test_parts_run_apart():
     rows = []
-    runner(rows).all([entry("set", parts=("x", "y"))])
+    runner(rows).all(planned(entry("set", parts=("x", "y"))))
     assert [row.scenario for row in rows] == ["set/x", "set/y"]
 
 
 @pytest.mark.parametrize("scenario", ["no-such-scenario", "help/part", "retrieval", "retrieval/no-such-set"])
 def test_the_real_child_refuses_an_unknown_scenario_in_a_sentence(scenario):
     rows = []
-    plan = Plan(command=[], scratch="", models="", generators=[], default_generator="")
-    failed = Runner(plan, "run", {}, rows.append, lambda _: None).all([entry(scenario)])
+    plan = Plan(command=[], scratch="", models="", variants=[], default_generator="")
+    failed = Runner(plan, "run", {}, rows.extend, lambda _: None).all(planned(entry(scenario)))
     assert failed == 1
     assert rows[0].reason.startswith(f"There is no scenario {scenario}; choose from help")
+
+
+def test_variants_take_turns_and_every_second_block_turns_them_round():
+    order = planned(entry("a", generators=True), entry("b"), blocks=2)
+    assert [job.name for job in order] == ["0/a/one", "0/a/two", "0/b/", "1/a/two", "1/a/one", "1/b/"]
+
+
+def test_a_scenario_that_waits_for_the_product_is_a_row_and_no_failure():
+    rows = []
+    assert runner(rows).all(planned(entry("voice_turn", waits_for="the voice loop"), entry("good"))) == 0
+    assert [(row.status, row.reason) for row in rows] == [("skipped", "It waits for the voice loop."), ("ok", "")]
+
+
+def test_rows_of_a_job_come_together_and_say_how_many_they_are():
+    written = []
+    Runner(
+        made(), "run", {}, written.append, lambda _: None, child=[sys.executable, "-c", CHILD]
+    ).all(planned(entry("fails"), entry("good")))  # fmt: skip
+    assert [[(row.job, row.of) for row in rows] for rows in written] == [[("0/fails/", 2)] * 2, [("0/good/", 1)]]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0.4, "0 s"), (59.6, "1 min 0 s"), (95, "1 min 35 s"), (650, "10 min"), (7300, "2 h 1 min")]
+)
+def test_durations_are_said_as_people_say_them(seconds, said):
+    assert duration(seconds) == said

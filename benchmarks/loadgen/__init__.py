@@ -1,0 +1,1 @@
+"""Scenarios whose questions are issued by MLPerf LoadGen."""
