@@ -27,6 +27,8 @@ SHARE = click.FloatRange(0, 1)
 @click.option("--models", type=PATH, help="Model library for a catalogue id [default: $FIELDMATE_MODELS_DIR].")
 @click.option("--base", is_flag=True, help="Take a base model, which has no chat template.")
 @click.option("--text", type=PATH, help="UTF-8 text for perplexity [default: 200 sentences of our own].")
+@click.option("--calibration", type=PATH, help="UTF-8 text of the importance matrix [default: our own pump manual].")
+@click.option("--importance/--no-importance", default=True, help="Guide the rounding below 8 bits [default: yes].")
 @click.option("--questions", type=PATH, help='JSON lines with "question" and "answer", for answer F1.')
 @click.option("--documents", "--passages", type=PATH, multiple=True, help="Folder or file that holds the answers.")
 @click.option("--max-perplexity-increase", type=float, help="Per cent over float, for every type [default: by type].")
@@ -43,7 +45,8 @@ def generator(source: str, debug: bool, **options: Any) -> None:
     """Make generator artifacts out of SOURCE, measured before they are published.
 
     SOURCE is a folder of Hugging Face files with safetensors, a GGUF file, a catalogue id, or a hub name OWNER/NAME. A
-    first export creates the toolchain (about 1.3 GB) below $FIELDMATE_EXPORT_HOME; later ones need no network.
+    first export creates the toolchain below $FIELDMATE_EXPORT_HOME (about 1.3 GB for GGUF; 4.1 GB more for TFLite,
+    which also needs the extra "litert" here); later ones need no network.
     """
     from export.generator import export_generator
     from export.generator_job import Options

@@ -50,16 +50,17 @@ def export_generator(source: str, options: Options, progress: Progress) -> Path:
 def _check_options(options: Options) -> None:
     report.check_plotting()
     types.parse(options.types)
-    for path in (options.text, options.questions, *options.documents):
+    for path in (options.text, options.calibration, options.questions, *options.documents):
         if path is not None and not path.exists():
             raise SourceError(f"There is no {path}; name an existing file.")
     if (options.questions is None) != (not options.documents):
         raise SourceError("--questions and --documents belong together; name both or none.")
-    if options.text is not None:
+    for path, option in ((options.text, "--text"), (options.calibration, "--calibration")):
         try:
-            options.text.read_text(encoding="utf-8")
+            if path is not None:
+                path.read_text(encoding="utf-8")
         except (UnicodeDecodeError, OSError) as exc:
-            raise SourceError(f"{options.text} is no UTF-8 text; name another one with --text.") from exc
+            raise SourceError(f"{path} is no UTF-8 text; name another one with {option}.") from exc
 
 
 def _job(source: str, options: Options, scratch: Path, progress: Progress) -> Job:

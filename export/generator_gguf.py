@@ -13,8 +13,9 @@ from export import environments, gates
 from export import generator_steps as steps
 from export.errors import ConversionError
 from export.generator_job import Job
-from export.gguf import building, header, types
+from export.gguf import building, header, importance, types
 from export.gguf.building import Workshop
+from export.gguf.importance import Importance
 from export.measure import generator as measuring
 from export.measure import generator_questions, generator_reference, generator_windows
 from export.measure.generator import Plan, Variant
@@ -35,7 +36,12 @@ def make(job: Job, folder: Path) -> dict[str, str]:
     baseline = Variant(job.ident("f16"), "f16", "gguf", float16)
     quality = {baseline.id: measuring.quality(plan, baseline)}
     facts |= conversion(job, plan, quality[baseline.id]["nll"], facts)
-    variants = _variants(job, shop, kinds, baseline, folder)
+    matrix = None
+    if weights is not None and job.options.importance and any(kind.weighted for kind in kinds):
+        text = job.options.calibration or importance.DEFAULT_TEXT
+        matrix = importance.make(shop, plan, weights, float16, text)
+    notes.append(_calibrated(matrix))
+    variants = _variants(job, shop, kinds, baseline, folder, matrix)
     quality |= {variant.id: measuring.quality(plan, variant) for variant in variants if variant.id not in quality}
     speeds = measuring.speeds(plan, variants)
     answers = generator_questions.measure(plan, variants, job.options.questions, job.options.documents)
@@ -43,6 +49,7 @@ def make(job: Job, folder: Path) -> dict[str, str]:
     rows = [
         {
             **_facts(variant, job),
+            **_recipe(variant, matrix),
             **measuring.compared(quality[variant.id], nll, plan.scored),
             **speeds[variant.id],
             **answers.get(variant.id, {}),
@@ -93,8 +100,9 @@ def conversion(job: Job, plan: Plan, nll: list[float], facts: Mapping[str, Any])
 
 
 def _variants(
-    job: Job, shop: Workshop, kinds: tuple[types.QuantType, ...], baseline: Variant, folder: Path
-) -> list[Variant]:
+    job: Job, shop: Workshop, kinds: tuple[types.QuantType, ...], baseline: Variant, folder: Path,
+    matrix: Importance | None,
+) -> list[Variant]:  # fmt: skip
     """Write every type's file where it is to stay."""
     found = []
     for kind in kinds:
@@ -104,7 +112,8 @@ def _variants(
         if kind.name == baseline.type:
             _take(baseline.model, target, job.scratch)
         else:
-            building.quantize(shop, baseline.model, kind, target)
+            guide = matrix.matrix if matrix and kind.weighted else None
+            building.quantize(shop, baseline.model, kind, target, guide)
         found.append(Variant(ident, kind.name, "gguf", target))
     return found
 
@@ -115,6 +124,23 @@ def _take(made: Path, target: Path, scratch: Path) -> None:
         os.link(made, target)
     else:
         shutil.copyfile(made, target)
+
+
+def _calibrated(matrix: Importance | None) -> str:
+    """Return the note about what guided the rounding."""
+    if matrix is None:
+        return "No importance matrix guided the quantization."
+    return (
+        f"Types below 8 bits were quantized with an importance matrix: mean squares of {matrix.facts['tensors']} "
+        f"tensors' inputs over {matrix.facts['tokens']} tokens of {matrix.facts['text']} (SHA-256 "
+        f"{str(matrix.facts['text_sha256'])[:12]}…), which is not the text of the perplexity."
+    )
+
+
+def _recipe(variant: Variant, matrix: Importance | None) -> dict[str, Any]:
+    """Return the column of the manifest's recipe, where there is anything to say."""
+    used = matrix is not None and types.TYPES[variant.type].weighted
+    return {"importance": matrix.facts} if used and matrix else {}
 
 
 def _facts(variant: Variant, job: Job) -> dict[str, Any]:

@@ -30,6 +30,10 @@ class Options:
     base: bool = False
     force: bool = False
     text: Path | None = None
+    calibration: Path | None = None
+    """Text of the importance matrix; None takes our own."""
+    importance: bool = True
+    """Whether quantization is guided by an importance matrix, where there are float weights to make it of."""
     questions: Path | None = None
     documents: tuple[Path, ...] = ()
     max_perplexity_increase: float | None = None

@@ -133,7 +133,10 @@ def manifest(
         "licence": job.licence,
         "files": files.describe_files(folder, main),
         "source": job.source.provenance,
-        "recipe": {"name": row["type"], **{key: row[key] for key in ("recipe", "tensor_types") if key in row}},
+        "recipe": {
+            "name": row["type"],
+            **{key: row[key] for key in ("recipe", "importance", "tensor_types") if key in row},
+        },
         "tools": dict(sorted(tools.items())),
         "quality": {**quality, **reference, **measured},
         "command": f"python -m export generator {job.source.name} --format {job.options.format}{types}",

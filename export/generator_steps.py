@@ -20,8 +20,8 @@ from export.room import Need
 
 KEPT = 800_000_000
 """Bytes for the reference's distributions."""
-TOOLCHAIN = 2_500_000_000
-"""Bytes that creating a toolchain takes, its downloads included."""
+DOWNLOADED = 0.6
+"""Of a toolchain's size, what its packages take beside it while it is created."""
 
 
 def plan_of(job: Job) -> Plan:
@@ -47,7 +47,8 @@ def check_window(job: Job) -> None:
 def check_room(job: Job, need: Need, toolchains: Sequence[Toolchain]) -> None:
     """Raise SourceError when disk or memory will not do for the export and the toolchains that are not there yet."""
     missing = [each for each in toolchains if not environments.is_ready(environments.location(each))]
-    room.check(need, job.options.out, toolchain=TOOLCHAIN * len(missing), home=environments.home())
+    size = sum(int(each.gigabytes * (1 + DOWNLOADED) * 10**9) for each in missing)
+    room.check(need, job.options.out, toolchain=size, home=environments.home())
 
 
 def weights(job: Job, shop: Workshop) -> tuple[Path, list[str]]:

@@ -4,11 +4,13 @@ Knows the steps of `export.tflite` and `export.measure`. LiteRT-LM hands out no 
 the bundle's graph by LiteRT, and speed, memory and answers by the device's engine.
 """
 
+import importlib.util
 from pathlib import Path
 from typing import Any
 
 from export import environments, tflite
 from export import generator_steps as steps
+from export.errors import ToolchainError
 from export.generator_job import Job
 from export.gguf.building import Workshop
 from export.measure import generator as measuring
@@ -21,6 +23,7 @@ TYPE = "int8"
 
 def make(job: Job, folder: Path) -> dict[str, str]:
     """Write report and artifact into `folder`; return why it is not there, if so."""
+    _check_runtime()
     steps.check_window(job)
     count = job.source.facts.parameters
     steps.check_room(job, Need(disk=11 * count + steps.KEPT, memory=12 * count + 10**9), _toolchains())
@@ -47,6 +50,16 @@ def make(job: Job, folder: Path) -> dict[str, str]:
         **generator_questions.measure(plan, [variant], job.options.questions, job.options.documents).get(ident, {}),
     }
     return steps.finish(job, folder, [row], facts, notes, shop.tools)
+
+
+def _check_runtime() -> None:
+    """Raise ToolchainError when what the result is measured with is not here: conversion takes minutes."""
+    missing = [name for name in ("ai_edge_litert", "litert_lm") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ToolchainError(
+            f"LiteRT is not on this machine (no module {missing[0]}); install it with "
+            "`pip install 'fieldmate[litert]'` and run again."
+        )
 
 
 def _toolchains() -> tuple[environments.Toolchain, ...]:

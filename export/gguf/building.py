@@ -72,10 +72,16 @@ def convert(shop: Workshop, folder: Path, name: str, licence: str, vocabulary: P
     return target
 
 
-def quantize(shop: Workshop, source: Path, kind: QuantType, target: Path) -> Path:
-    """Write the GGUF file `target` of another type. Raises ConversionError."""
+def quantize(shop: Workshop, source: Path, kind: QuantType, target: Path, importance: Path | None = None) -> Path:
+    """Write the GGUF file `target` of another type, guided by an importance matrix if any. Raises ConversionError."""
     shop.progress(f"Quantizing to {kind.name} …")
-    request = {"source": os.fspath(source), "target": os.fspath(target), "type": kind.number, "threads": shop.threads}
+    request = {
+        "source": os.fspath(source),
+        "target": os.fspath(target),
+        "type": kind.number,
+        "threads": shop.threads,
+        "importance": os.fspath(importance) if importance else None,
+    }
     result = shop.work(Path(sys.executable), "generator_quantize.py", request)
     if result.get("refused") or not target.is_file():
         raise ConversionError(

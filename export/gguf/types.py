@@ -16,6 +16,11 @@ class QuantType:
     bits: float
     """Bits a weight where every row divides into whole blocks: what the estimate of disk space uses."""
 
+    @property
+    def weighted(self) -> bool:
+        """Whether an importance matrix can guide its rounding: llama.cpp ignores one for 8 bits and more."""
+        return self.bits < 8
+
 
 TYPES = {
     each.name: each

@@ -6,16 +6,18 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
 from export import environments
-from export.errors import ToolchainError
+from export.errors import ConversionError, SourceError, ToolchainError
 from export.files import sha256_of
-from export.gguf import building, converter
+from export.gguf import building, converter, importance
 from export.gguf.building import Workshop
 from export.gguf.types import TYPES
-from export.workers import generator_convert, generator_dequantize
+from export.measure.generator import Plan
+from export.workers import generator_convert, generator_dequantize, generator_importance
 
 TOKENS = ["<|end|>", "<|im_start|>", "1", "2", "a", "b", "ab", "Ġ", "Ġa", "12"]
 VALUES: dict[str, Any] = {
@@ -116,3 +118,64 @@ def test_the_converter_and_the_runtime_are_of_one_version() -> None:
     project = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
     assert f"{converter.PACKAGE}=={converter.VERSION}" in project
     assert "scikit-build-core" in requirements
+
+
+# The importance matrix
+
+TINY = Path(__file__).parents[1] / "artifacts" / "tiny-generator" / "tiny-f16.gguf"
+
+
+def matrix(folder: Path, *, value: float | None = None) -> Path:
+    """A matrix for tensors of the tiny model: the first inputs matter most, or `value` for all."""
+    arrays = {}
+    for name in ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_up"):
+        for layer in range(2):
+            falling = np.logspace(2, -6, 64, dtype=np.float32)
+            arrays[f"blk.{layer}.{name}.weight"] = falling if value is None else np.full(64, value, np.float32)
+    np.savez(folder / "matrix.npz", **arrays)
+    return folder / "matrix.npz"
+
+
+def quantized(folder: Path, name: str, guide: Path | None) -> bytes:
+    shop = Workshop(folder, lambda _: None)
+    return building.quantize(shop, TINY, TYPES["q4_0"], folder / f"{name}.gguf", guide).read_bytes()
+
+
+def test_a_matrix_changes_how_weights_are_rounded_and_gives_the_same_again(tmp_path: Path) -> None:
+    plain, guided = quantized(tmp_path, "plain", None), quantized(tmp_path, "guided", matrix(tmp_path))
+    assert guided == quantized(tmp_path, "again", matrix(tmp_path))
+    assert plain != guided
+
+
+def test_a_matrix_that_is_no_number_is_refused_in_llama_cpps_words(tmp_path: Path) -> None:
+    with pytest.raises(ConversionError, match=r"cannot quantize to q4_0 \(.*non-finite"):
+        quantized(tmp_path, "bad", matrix(tmp_path, value=float("nan")))
+
+
+def test_a_matrix_is_never_unpickled(tmp_path: Path) -> None:
+    np.savez(tmp_path / "evil.npz", **{"blk.0.attn_q.weight": np.array([object()])})
+    with pytest.raises(ConversionError):
+        quantized(tmp_path, "evil", tmp_path / "evil.npz")
+
+
+def test_a_matrix_keeps_four_digits_so_that_another_processor_gives_the_same() -> None:
+    values = np.array([1.23456789e-7, 0.0, 9.99996, 123456.0])
+    kept = generator_importance.rounded(values)
+    np.testing.assert_allclose(kept, [1.235e-7, 0.0, 10.0, 123500.0], rtol=1e-6)
+    assert (generator_importance.rounded(values * (1 + 1e-9)) == kept).all()
+
+
+def test_a_model_is_never_calibrated_on_the_text_that_it_is_measured_on(tmp_path: Path) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("one text " * 50)
+    plan = Plan(text, "text.txt", tmp_path, lambda _: None)
+    with pytest.raises(SourceError, match="both calibrated and measured"):
+        importance.make(Workshop(tmp_path, lambda _: None), plan, tmp_path, TINY, text)
+
+
+def test_a_calibration_text_that_is_too_short_names_its_own_option(tmp_path: Path) -> None:
+    for name in ("text.txt", "short.txt"):
+        (tmp_path / name).write_text(name)
+    plan = Plan(tmp_path / "text.txt", "text.txt", tmp_path, lambda _: None)
+    with pytest.raises(SourceError, match="give a longer one with --calibration"):
+        importance.make(Workshop(tmp_path, lambda _: None), plan, tmp_path, TINY, tmp_path / "short.txt")
