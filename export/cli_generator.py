@@ -31,6 +31,7 @@ SHARE = click.FloatRange(0, 1)
 @click.option("--importance/--no-importance", default=True, help="Guide the rounding below 8 bits [default: yes].")
 @click.option("--questions", type=PATH, help='JSON lines with "question" and "answer", for answer F1.')
 @click.option("--documents", "--passages", type=PATH, multiple=True, help="Folder or file that holds the answers.")
+@click.option("--beside", type=PATH, multiple=True, help="Another artifact to measure in the same run; repeatable.")
 @click.option("--max-perplexity-increase", type=float, help="Per cent over float, for every type [default: by type].")
 @click.option("--min-agreement", type=SHARE, help="Share of equal top tokens, for every type [default: by type].")
 @click.option("--windows", type=click.IntRange(1), default=32, show_default=True, help="Windows of text to read.")
@@ -51,7 +52,8 @@ def generator(source: str, debug: bool, **options: Any) -> None:
     from export.generator import export_generator
     from export.generator_job import Options
 
-    options["documents"] = tuple(options["documents"])
+    for name in ("documents", "beside"):
+        options[name] = tuple(options[name])
     with errors_as_exit_codes(debug):
         click.echo(export_generator(source, Options(**options, debug=debug), say))
 

@@ -50,7 +50,7 @@ def export_generator(source: str, options: Options, progress: Progress) -> Path:
 def _check_options(options: Options) -> None:
     report.check_plotting()
     types.parse(options.types)
-    for path in (options.text, options.calibration, options.questions, *options.documents):
+    for path in (options.text, options.calibration, options.questions, *options.documents, *options.beside):
         if path is not None and not path.exists():
             raise SourceError(f"There is no {path}; name an existing file.")
     if (options.questions is None) != (not options.documents):

@@ -27,6 +27,7 @@ def make(job: Job, folder: Path) -> dict[str, str]:
     kinds = types.parse(job.options.types)
     steps.check_window(job)
     _check_room(job, kinds)
+    beside = steps.beside(job)
     shop = Workshop(job.scratch, job.progress, job.options.debug, job.options.threads)
     float16, weights, notes = _float16(job, shop)
     plan = steps.plan_of(job)
@@ -41,15 +42,14 @@ def make(job: Job, folder: Path) -> dict[str, str]:
         text = job.options.calibration or importance.DEFAULT_TEXT
         matrix = importance.make(shop, plan, weights, float16, text)
     notes.append(_calibrated(matrix))
-    variants = _variants(job, shop, kinds, baseline, folder, matrix)
+    variants = [*_variants(job, shop, kinds, baseline, folder, matrix), *beside]
     quality |= {variant.id: measuring.quality(plan, variant) for variant in variants if variant.id not in quality}
     speeds = measuring.speeds(plan, variants)
     answers = generator_questions.measure(plan, variants, job.options.questions, job.options.documents)
     nll = quality[baseline.id]["nll"]
     rows = [
         {
-            **_facts(variant, job),
-            **_recipe(variant, matrix),
+            **(steps.beside_row(variant) if variant in beside else _facts(variant, job, matrix)),
             **measuring.compared(quality[variant.id], nll, plan.scored),
             **speeds[variant.id],
             **answers.get(variant.id, {}),
@@ -143,11 +143,11 @@ def _recipe(variant: Variant, matrix: Importance | None) -> dict[str, Any]:
     return {"importance": matrix.facts} if used and matrix else {}
 
 
-def _facts(variant: Variant, job: Job) -> dict[str, Any]:
+def _facts(variant: Variant, job: Job, matrix: Importance | None) -> dict[str, Any]:
     found = header.read(variant.model, variant.model.name)
     size = variant.model.stat().st_size
     return {
         "role": "generator", "variant": variant.id, "type": variant.type, "format": variant.format,
         "bytes": size, "megabytes": size / 1e6, "bits": 8 * size / job.source.facts.parameters,
-        "tensor_types": found.types,
+        "tensor_types": found.types, **_recipe(variant, matrix),
     }  # fmt: skip

@@ -36,6 +36,8 @@ class Options:
     """Whether quantization is guided by an importance matrix, where there are float weights to make it of."""
     questions: Path | None = None
     documents: tuple[Path, ...] = ()
+    beside: tuple[Path, ...] = ()
+    """Folders of other artifacts to measure in the same run; they are neither judged nor copied."""
     max_perplexity_increase: float | None = None
     min_agreement: float | None = None
     windows: int = 32
@@ -57,6 +59,15 @@ class Job:
     scratch: Path
     """Empty, on the disk of the result, and gone afterwards."""
     progress: Progress
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Names of the types that this export makes."""
+        return (
+            ("int8",)
+            if self.options.format == "tflite"
+            else tuple(each.name for each in types.parse(self.options.types))
+        )
 
     def ident(self, kind: str) -> str:
         """Return the id of the artifact of this type."""

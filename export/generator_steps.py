@@ -3,6 +3,7 @@
 Knows neither GGUF nor TFLite.
 """
 
+import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,9 +16,11 @@ from export.errors import SourceError
 from export.generator_job import SENTENCES, Job
 from export.gguf import building
 from export.gguf.building import Workshop
-from export.measure.generator import Plan
+from export.measure.generator import Plan, Variant
 from export.room import Need
 
+BESIDE = "beside"
+"""The type of a variant that this export did not make."""
 KEPT = 800_000_000
 """Bytes for the reference's distributions."""
 DOWNLOADED = 0.6
@@ -69,20 +72,52 @@ def weights(job: Job, shop: Workshop) -> tuple[Path, list[str]]:
     return folder, notes
 
 
+def beside(job: Job) -> list[Variant]:
+    """Return the artifacts that are to be measured beside the new ones. Raises SourceError for what is none."""
+    found = []
+    for folder in job.options.beside:
+        try:
+            manifest = json.loads((folder / files.MANIFEST).read_text(encoding="utf-8"))
+            variant = Variant(manifest["id"], BESIDE, manifest["format"], folder / manifest["files"][0]["path"])
+        except (OSError, ValueError, LookupError, TypeError) as exc:
+            raise SourceError(f"{folder} is no artifact with a {files.MANIFEST}; name another with --beside.") from exc
+        if variant.format not in ("gguf", "litertlm") or not variant.model.is_file():
+            raise SourceError(f"{folder} holds no generator that can be measured; name another with --beside.")
+        found.append(variant)
+    idents = [variant.id for variant in found]
+    made = [job.ident(kind) for kind in job.kinds]
+    if twice := {ident for ident in idents if (idents + made).count(ident) > 1}:
+        raise SourceError(f"{min(twice)} would be measured twice; name others with --beside.")
+    return found
+
+
+def beside_row(variant: Variant) -> dict[str, Any]:
+    """Return what a row says of an artifact that this export did not make."""
+    size = variant.model.stat().st_size
+    return {
+        "role": "generator", "variant": variant.id, "type": variant.type, "format": variant.format, "beside": True,
+        "bytes": size, "megabytes": size / 1e6,
+    }  # fmt: skip
+
+
 def finish(
     job: Job, folder: Path, rows: list[dict[str, Any]], facts: Mapping[str, Any], notes: list[str],
     tools: Mapping[str, str],
 ) -> dict[str, str]:  # fmt: skip
     """Judge the rows, write the report, drop what was refused and give the rest their manifests."""
     refused = {}
-    for row in rows:
+    ours = [row for row in rows if not row.get("beside")]
+    for row in ours:
         limit = gates.limits(row["type"], job.options.max_perplexity_increase, job.options.min_agreement)
         row["refused"] = gates.verdict(row, limit)
         if row["refused"]:
             refused[row["variant"]] = row["refused"]
             shutil.rmtree(folder / row["variant"])
+    others = [row["variant"] for row in rows if row.get("beside")]
+    if others:
+        notes = [*notes, f"Measured beside them, in the same rounds, and not made here: {', '.join(others)}."]
     generator_report.write(folder, job, rows, facts, notes)
-    for row in rows:
+    for row in ours:
         if not row["refused"]:
             place = folder / row["variant"]
             _copy_licences(job, place)

@@ -25,6 +25,7 @@ def make(job: Job, folder: Path) -> dict[str, str]:
     """Write report and artifact into `folder`; return why it is not there, if so."""
     _check_runtime()
     steps.check_window(job)
+    beside = steps.beside(job)
     count = job.source.facts.parameters
     steps.check_room(job, Need(disk=11 * count + steps.KEPT, memory=12 * count + 10**9), _toolchains())
     shop = Workshop(job.scratch, job.progress, job.options.debug, job.options.threads)
@@ -42,14 +43,20 @@ def make(job: Job, folder: Path) -> dict[str, str]:
         "less than the float32 graph. LiteRT-LM hands out no probabilities: quality is that of the bundle's graph, "
         "read by LiteRT."
     )
-    quality = measuring.quality(plan, variant)
-    row = {
-        **_facts(variant, count, made),
-        **measuring.compared(quality, facts["reference_nll"], plan.scored),
-        **measuring.speeds(plan, [variant])[ident],
-        **generator_questions.measure(plan, [variant], job.options.questions, job.options.documents).get(ident, {}),
-    }
-    return steps.finish(job, folder, [row], facts, notes, shop.tools)
+    variants = [variant, *beside]
+    quality = {each.id: measuring.quality(plan, each) for each in variants}
+    speeds = measuring.speeds(plan, variants)
+    answers = generator_questions.measure(plan, variants, job.options.questions, job.options.documents)
+    rows = [
+        {
+            **(steps.beside_row(each) if each in beside else _facts(each, count, made)),
+            **measuring.compared(quality[each.id], facts["reference_nll"], plan.scored),
+            **speeds[each.id],
+            **answers.get(each.id, {}),
+        }
+        for each in variants
+    ]
+    return steps.finish(job, folder, rows, facts, notes, shop.tools)
 
 
 def _check_runtime() -> None:

@@ -295,3 +295,30 @@ def test_the_command_says_one_sentence_and_its_exit_code(home: Path, tmp_path: P
         assert "Traceback" not in done.stderr
         assert done.stderr.strip().splitlines()[-1].endswith(".")
     assert [path.name for path in tmp_path.iterdir()] == ["cut.gguf"]
+
+
+# Other artifacts beside
+
+
+def test_another_artifact_is_measured_in_the_same_run_and_left_as_it_is(
+    home: Path, exported: Path, tmp_path: Path
+) -> None:
+    other = exported / "tiny-f16-q4_0" if (exported / "tiny-f16-q4_0").is_dir() else next(exported.glob("*-q4_0"))
+    before = {path.name: path.read_bytes() for path in other.iterdir()}
+    out = export(tmp_path / "out", types="f16", beside=(other,), name="new")
+    found = {row["variant"]: row for row in json.loads((out / "report.json").read_text("utf-8"))["rows"]}
+    assert [*found] == ["new-f16", other.name]
+    assert found[other.name]["perplexity"] > 0 < found[other.name]["decode_rate"]
+    assert "refused" not in found[other.name]
+    assert not (out / other.name).exists()
+    assert "not made here" in (out / "report.md").read_text("utf-8")
+    assert {path.name: path.read_bytes() for path in other.iterdir()} == before
+
+
+def test_what_is_no_artifact_is_refused_before_anything_is_made(home: Path, exported: Path, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="is no artifact with a manifest"):
+        export(tmp_path / "out", beside=(tmp_path,))
+    other = next(exported.glob("*-q8_0"))
+    with pytest.raises(SourceError, match="would be measured twice"):
+        export(tmp_path / "out", types="f16", beside=(other, other))
+    assert [*tmp_path.iterdir()] == []
