@@ -17,7 +17,7 @@ from assistant.errors import UsageError
 from assistant.protocols import Cancelled
 from assistant.retrieval.followup import standalone
 from assistant.settings import Settings
-from assistant.types import AddReport, Answer, AnswerDone, AnswerEvent, FileReport, Hit, Question, Turn
+from assistant.types import AddReport, Answer, AnswerDone, AnswerEvent, FileReport, Hit, Question, SyncReport, Turn
 
 if TYPE_CHECKING:
     from assistant.ingest.adding import AddProgress
@@ -69,6 +69,9 @@ class Assistant:
     ) -> AddReport:
         """Add files and the readable files below folders; what is unchanged since the last time is skipped.
 
+        Folders are followed from then on: see `sync`. A file that was removed from a folder by `remove` comes back only
+        when it is named itself.
+
         Args:
             paths: files and folders.
             progress: told after each file and each batch of passages.
@@ -79,12 +82,59 @@ class Assistant:
             KnowledgeBaseError: the knowledge base is busy or damaged.
             ModelError: the embedder is missing or damaged.
         """
+        places = [Path(path).absolute() for path in paths]
+        store, adder = self._parts.store(create=True), self._parts.adder
+        left_out = store.left_out()
+        named = {str(place) for place in places}
+        if left_out & named:
+            store.take_back(sorted(left_out & named))
+        for place in places:
+            if place.is_dir() and str(place) not in store.folders():
+                store.follow(str(place))
         reports = []
-        for report in self._parts.adder.add([Path(path) for path in paths], progress):
+        for report in adder.add(places, progress, but=left_out - named):
             reports.append(report)
             each(report)
         self._parts.index.build()
         return AddReport(tuple(reports))
+
+    def sync(
+        self,
+        *,
+        progress: Callable[[AddProgress], None] = lambda _: None,
+        each: Callable[[FileReport], None] = lambda _: None,
+    ) -> SyncReport:
+        """Bring the knowledge base in step with the folders that were added: additions, edits, renames, deletions.
+
+        Passages that have not changed keep their vectors. Questions are answered meanwhile, from the old document or
+        the new one. The documents of a folder that is not there stay.
+
+        Args:
+            progress: told after each file and each batch of passages.
+            each: told what became of each file as soon as that is certain.
+
+        Raises:
+            StorageError: there is no knowledge base yet, or the disk does not take it.
+            KnowledgeBaseError, ModelError: see `add`.
+        """
+        from assistant.ingest.syncing import Syncer
+
+        store = self._parts.store(create=False)
+        syncer = Syncer(store, self._parts.adder)
+        reports = []
+        for report in syncer.sync(progress):
+            reports.append(report)
+            each(report)
+        self._parts.index.build()
+        return SyncReport(tuple(reports), tuple(syncer.kept))
+
+    def folders(self) -> list[str]:
+        """The folders that `sync` follows."""
+        return self._parts.store(create=False).folders()
+
+    def unfollow(self, folder: str | PathLike[str]) -> bool:
+        """Follow a folder no longer; its documents stay. False when it was not followed."""
+        return self._parts.store(create=False).unfollow(str(Path(folder).absolute()))
 
     def search(self, query: str, k: int = _HITS) -> list[Hit]:
         """The `k` best passages for `query`, best first."""
@@ -140,11 +190,14 @@ class Assistant:
         return self._parts.store(create=False).document(name)
 
     def remove(self, pattern: str) -> list[str]:
-        """Remove the documents that `pattern` names (a name, a source or the end of one); returns their names."""
+        """Remove the documents that `pattern` names (a name, a source or the end of one); returns their names.
+
+        A sync does not bring them back while their files are still there.
+        """
         store = self._parts.store(create=False)
         names = [record.name for record in store.find_documents(pattern)]
         for name in names:
-            store.remove(name)
+            store.remove(name, leave_out=True)
         return names
 
 

@@ -317,8 +317,11 @@ class FileReport:
     """What became of one file that was to be added."""
 
     source: str
-    outcome: Literal["added", "replaced", "unchanged", "refused"]
+    outcome: Literal["added", "replaced", "renamed", "removed", "unchanged", "refused"]
     passages: int = 0
+    """Stored, or for one that was removed: gone with it."""
+    embedded: int = 0
+    """Of these, how many were new to the embedder; the others kept their vectors."""
     reason: str = ""
     """One sentence; only when refused."""
 
@@ -336,7 +339,7 @@ class AddReport:
     @property
     def passages(self) -> int:
         """Passages stored by this run."""
-        return sum(report.passages for report in self.files if report.outcome in ("added", "replaced"))
+        return sum(report.passages for report in self.files if report.outcome in ("added", "replaced", "renamed"))
 
     def to_dict(self) -> dict[str, Any]:
         """The object that `fieldmate add --json` prints."""
@@ -345,4 +348,23 @@ class AddReport:
             **{outcome: self.count(outcome) for outcome in outcomes},
             "passages": self.passages,
             "files": [asdict(report) for report in self.files],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SyncReport(AddReport):
+    """What became of every file of the folders that are followed."""
+
+    kept: tuple[str, ...] = ()
+    """A sentence for each folder that could not be looked at: its documents stay as they were."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The object that `fieldmate sync --json` prints; files that have not changed are counted only."""
+        outcomes = ("added", "replaced", "renamed", "removed", "unchanged", "refused")
+        return {
+            **{outcome: self.count(outcome) for outcome in outcomes},
+            "passages": self.passages,
+            "embedded": sum(report.embedded for report in self.files),
+            "kept": list(self.kept),
+            "files": [asdict(report) for report in self.files if report.outcome != "unchanged"],
         }

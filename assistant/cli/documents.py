@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
 
 import click
 
 from assistant.cli.app import App, Command, Group, print_json
+from assistant.cli.progress import Bar
 from assistant.errors import InputError, UsageError
 from assistant.types import AddReport, FileReport
-
-if TYPE_CHECKING:
-    from assistant.ingest.adding import AddProgress
 
 
 @click.command(cls=Command)
@@ -25,8 +20,9 @@ if TYPE_CHECKING:
 def add(ctx: click.Context, paths: tuple[Path, ...], as_json: bool) -> None:
     """Add files, and folders with all readable files below them.
 
-    Markdown, text, HTML and PDF are read. What has not changed since the last time is skipped. A file that cannot be
-    read is named with the reason, and the rest go on; when no file at all could be added the exit code is 3.
+    What has not changed since the last time is skipped. A file that cannot be read is named with the reason, and the
+    rest go on; when no file at all could be added the exit code is 3. Folders are followed from then on: `fieldmate
+    sync` takes over what changes in them.
 
     \b
     Example:
@@ -45,7 +41,7 @@ def add(ctx: click.Context, paths: tuple[Path, ...], as_json: bool) -> None:
             "Run the same command again to go on."
         )
 
-    with app.assistant() as assistant, _Bar() as bar:
+    with app.assistant() as assistant, Bar() as bar:
         report = assistant.add(paths, progress=bar.update, each=each)
     if as_json:
         print_json(report.to_dict())
@@ -63,44 +59,6 @@ def _print_report(report: AddReport) -> None:
             click.echo(f"refused: {file.reason}", err=True)
     parts = [f"{report.count(outcome)} {outcome}" for outcome in ("added", "replaced", "unchanged", "refused")]
     click.echo(f"{', '.join(parts)}; {report.passages} passages stored.")
-
-
-class _Bar:
-    """Progress on standard error: a bar on a terminal, else a line every few seconds."""
-
-    _LINE_EVERY_S = 5.0
-
-    def __init__(self) -> None:
-        from tqdm import tqdm
-
-        self._bar = tqdm(
-            total=0, unit="B", unit_scale=True, disable=not sys.stderr.isatty(), file=sys.stderr, leave=False
-        )
-        self._said = time.monotonic()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.close()
-
-    def update(self, step: AddProgress) -> None:
-        if self._bar.disable:
-            self._line(step)
-            return
-        self._bar.total = step.bytes_total
-        self._bar.n = step.bytes_done
-        rate = step.passages / step.seconds if step.seconds > 0 else 0.0
-        self._bar.set_description_str(f"{step.files_done}/{step.files_total} {step.name[-40:]}", refresh=False)
-        self._bar.set_postfix_str(f"{rate:.0f} passages/s")
-
-    def _line(self, step: AddProgress) -> None:
-        if time.monotonic() - self._said < self._LINE_EVERY_S:
-            return
-        self._said = time.monotonic()
-        share = step.bytes_done / step.bytes_total if step.bytes_total else 0.0
-        left = f", about {step.seconds / share - step.seconds:.0f} s left" if share > 0 else ""
-        click.echo(f"{step.files_done} of {step.files_total} files, {step.passages} passages{left}", err=True)
 
 
 @click.group(cls=Group)
@@ -165,6 +123,8 @@ def show(app: App, name: str, as_json: bool) -> None:
 def remove(app: App, names: tuple[str, ...], as_json: bool) -> None:
     """Remove documents: they are gone from answers at once. The source files are not touched.
 
+    A document of a folder that is followed stays out until its file is added by name.
+
     \b
     Example:
       fieldmate docs remove pump-unit/manual.md
@@ -180,3 +140,40 @@ def remove(app: App, names: tuple[str, ...], as_json: bool) -> None:
         print_json({"removed": removed})
     else:
         click.echo(f"Removed {', '.join(removed)}.")
+
+
+@docs.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+@click.pass_obj
+def folders(app: App, as_json: bool) -> None:
+    """List the folders that `fieldmate sync` follows.
+
+    \b
+    Example:
+      fieldmate docs folders
+    """
+    with app.assistant() as assistant:
+        found = assistant.folders()
+    if as_json:
+        print_json({"folders": found})
+        return
+    for folder in found:
+        click.echo(folder)
+    if not found:
+        click.echo("No folder is followed; `fieldmate add FOLDER` begins it.", err=True)
+
+
+@docs.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.pass_obj
+def unfollow(app: App, folder: Path) -> None:
+    """Follow a folder no longer: its documents stay as they are.
+
+    \b
+    Example:
+      fieldmate docs unfollow /media/usb/manuals
+    """
+    with app.assistant() as assistant:
+        if not assistant.unfollow(folder):
+            raise UsageError(f"The folder {folder} is not followed; `fieldmate docs folders` lists those that are.")
+    click.echo(f"{folder.absolute()} is not followed any more; its documents stay.")

@@ -29,6 +29,7 @@ COMMANDS = {
     "ask": ("assistant.cli.ask:ask", "Answer a question from your documents."),
     "chat": ("assistant.cli.chat:chat", "Ask one question after the other."),
     "add": ("assistant.cli.documents:add", "Add documents: files, or folders with all that is in them."),
+    "sync": ("assistant.cli.sync:sync", "Bring the knowledge base in step with the folders that were added."),
     "docs": ("assistant.cli.documents:docs", "List, show or remove documents."),
     "search": ("assistant.cli.search:search", "Show the passages that fit a query, without an answer."),
     "models": ("assistant.cli.models:models", "List, pull, verify, import or remove models."),

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +64,16 @@ class _Read:
     found: _Found
     document: Document | None = None
     passages: Sequence[Passage] = ()
+    former: str | None = None
+    """The source whose file was renamed to this one."""
+    known: Mapping[str, Vectors] = field(default_factory=dict)
+    """Vectors that are stored already, by the text that was embedded."""
     report: FileReport | None = None
+
+    @property
+    def unknown(self) -> int:
+        """Passages that have to be embedded."""
+        return sum(passage.searchable() not in self.known for passage in self.passages)
 
 
 class Adder:
@@ -79,27 +88,35 @@ class Adder:
         self._max_file_bytes = max_file_bytes
 
     def add(
-        self, paths: Sequence[Path], progress: Callable[[AddProgress], None] = lambda _: None
+        self,
+        paths: Sequence[Path],
+        progress: Callable[[AddProgress], None] = lambda _: None,
+        *,
+        former: Callable[[str], str | None] = lambda _: None,
+        but: Container[str] = frozenset(),
     ) -> Iterator[FileReport]:
         """Add files and the readable files below folders; yield what became of each, in the order of their names.
+
+        A passage whose text and headings are as they were keeps its vector. `former` gives, for the content hash of a
+        new file, the source that had this content and is gone: the file was renamed. Sources in `but` are left out.
 
         A file that cannot be read is reported and the rest go on. A file whose bytes are known is not read again.
         Each file is stored in a transaction of its own before it is reported; small files share a call of the
         embedder, so stopping or killing the process at any time costs at most the reading of those in hand.
         """
-        files = list(_files(paths))
+        files = [found for found in _files(paths) if str(found.path) not in but]
         meter = _Meter(files, progress)
         waiting: list[_Read] = []
         for found in files:
             meter.begin(found)
-            waiting.append(self._read(found))
-            count = sum(len(one.passages) for one in waiting)
+            waiting.append(self._read(found, former))
+            count = sum(one.unknown for one in waiting)
             if count == 0 or count >= _TOGETHER:
                 yield from self._store_all(waiting, meter)
                 waiting = []
         yield from self._store_all(waiting, meter)
 
-    def _read(self, found: _Found) -> _Read:
+    def _read(self, found: _Found, former: Callable[[str], str | None]) -> _Read:
         source = str(found.path)
         try:
             reader = _reader(found.path)
@@ -107,31 +124,34 @@ class Adder:
             if self._store.is_current(source, content_hash, self._embedder.fingerprint):
                 return _Read(found, report=FileReport(source, "unchanged"))
             document = reader.read(found.path, found.names[0])
-            return _Read(found, document, split(document, self._embedder.count_tokens, self._limits))
+            passages = split(document, self._embedder.count_tokens, self._limits)
+            known = self._store.known_vectors(source, self._embedder.fingerprint)
+            before = None if known else former(content_hash)
+            if before is not None:
+                known = self._store.known_vectors(before, self._embedder.fingerprint)
+            return _Read(found, document, passages, before, known)
         except UnreadableDocument as exc:
             return _Read(found, report=FileReport(source, "refused", reason=str(exc)))
 
     def _store_all(self, waiting: Sequence[_Read], meter: _Meter) -> Iterator[FileReport]:
-        passages = [passage for one in waiting for passage in one.passages]
-        vectors = self._embed(passages, [one.found for one in waiting], meter)
-        begin = 0
+        new = list(dict.fromkeys(text for one in waiting for text in _texts(one) if text not in one.known))
+        embedded = dict(zip(new, self._embed(new, [one.found for one in waiting], meter), strict=True))
         for one in waiting:
-            end = begin + len(one.passages)
-            yield one.report or self._put_one(one, vectors[begin:end])
-            begin = end
+            rows = [one.known[text] if text in one.known else embedded[text] for text in _texts(one)]
+            vectors = np.stack(rows) if rows else np.zeros((0, self._embedder.dimensions), dtype=np.float32)
+            yield one.report or self._put_one(one, vectors)
             meter.end(one.found)
 
     def _put_one(self, one: _Read, vectors: Vectors) -> FileReport:
         source = str(one.found.path)
         assert one.document is not None
         try:
-            outcome = self._put(one.document, one.passages, vectors, one.found)
+            outcome = self._put(one.document, one.passages, vectors, one)
         except UnreadableDocument as exc:
             return FileReport(source, "refused", reason=str(exc))
-        return FileReport(source, outcome, passages=len(one.passages))
+        return FileReport(source, outcome, passages=len(one.passages), embedded=one.unknown)
 
-    def _embed(self, passages: Sequence[Passage], files: Sequence[_Found], meter: _Meter) -> Vectors:
-        texts = [passage.searchable() for passage in passages]
+    def _embed(self, texts: Sequence[str], files: Sequence[_Found], meter: _Meter) -> Vectors:
         # Neighbours of one length share a batch; their order is restored below.
         order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
         vectors = np.zeros((len(texts), self._embedder.dimensions), dtype=np.float32)
@@ -141,12 +161,12 @@ class Adder:
             meter.embedded(files, begin + len(batch), len(order), len(batch))
         return vectors
 
-    def _put(self, document: Document, passages: Sequence[Passage], vectors: Vectors, found: _Found) -> Outcome:
+    def _put(self, document: Document, passages: Sequence[Passage], vectors: Vectors, one: _Read) -> Outcome:
         tokens = [_tokens(passage) for passage in passages]
-        for name in found.names:
+        for name in one.found.names:
             named = _renamed(document, passages, name)
             try:
-                return self._store.put(named[0], named[1], tokens, vectors, self._embedder.fingerprint)
+                return self._store.put(named[0], named[1], tokens, vectors, self._embedder.fingerprint, one.former)
             except NameTaken:
                 continue
         raise UnreadableDocument(
@@ -192,6 +212,11 @@ class _Meter:
         )
 
 
+def _texts(one: _Read) -> list[str]:
+    """What is embedded of each passage."""
+    return [passage.searchable() for passage in one.passages]
+
+
 def _tokens(passage: Passage) -> tuple[str, str]:
     """Heading and body terms of a passage, as the store's full-text rows take them."""
     heading = " \n ".join((passage.title, *passage.heading_path))
@@ -212,6 +237,19 @@ def _reader(path: Path) -> Reader:
     return reader
 
 
+def readable_files(folder: Path) -> list[str]:
+    """Absolute paths of the files below `folder` that some reader takes, in order.
+
+    Raises:
+        OSError: it, or a folder below it, cannot be looked at: what is in there is not known.
+    """
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    return sorted(str(path) for path in _walk(folder, fail))
+
+
 def _files(paths: Iterable[Path]) -> Iterator[_Found]:
     """Named files as they are, and below folders every file that some reader takes; each once."""
     seen: set[Path] = set()
@@ -224,10 +262,10 @@ def _files(paths: Iterable[Path]) -> Iterator[_Found]:
                 yield _Found(path, _names(path, absolute), _size(path))
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    """Readable files below `folder`, hidden ones and links to folders left out."""
+def _walk(folder: Path, failed: Callable[[OSError], None] = lambda _: None) -> Iterator[Path]:
+    """Readable files below `folder`, hidden ones and links to folders left out; `failed` is told what is closed."""
     suffixes = supported_suffixes()
-    for parent, folders, files in os.walk(folder):
+    for parent, folders, files in os.walk(folder, onerror=failed):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
             if not name.startswith(".") and Path(name).suffix.lower() in suffixes:

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from assistant.errors import InputError
-from assistant.store import checks, fulltext, reading, schema, writing
+from assistant.store import checks, folders, fulltext, reading, schema, writing
 from assistant.store import vectors as vector_rows
 from assistant.store.connection import connect, now
 from assistant.store.guard import guarded, translated
@@ -128,8 +128,11 @@ class Store:
         tokens: Sequence[tuple[str, str]],
         vectors: Vectors,
         fingerprint: str,
+        former: str | None = None,
     ) -> Outcome:
         """Store a document with all that belongs to it, in place of what its source had before.
+
+        With `former`, a source whose file has been renamed to this one, its document goes in the same step.
 
         `tokens` are each passage's heading and body tokens, separated by spaces; `vectors` are float32
         (passages, dimensions), rows of length 1, of the embedder with this fingerprint. "unchanged" means
@@ -142,16 +145,18 @@ class Store:
         """
         stored = writing.require_valid(document, passages, tokens, vectors)
         with self._writing() as db:
-            return writing.put(db, document, passages, tokens, stored, fingerprint, now())
+            return writing.put(db, document, passages, tokens, stored, fingerprint, now(), former)
 
-    def remove(self, name: str) -> int:
+    def remove(self, name: str, *, leave_out: bool = False) -> int:
         """Remove the document of this name; returns how many passages went with it.
+
+        With `leave_out` a sync does not bring it back while its file is still there.
 
         Raises:
             InputError: there is no such document.
         """
         with self._writing() as db:
-            removed = writing.remove(db, reading.storable_key(name))
+            removed = writing.remove(db, reading.storable_key(name), leave_out=leave_out)
         if removed is None:
             raise InputError(f"There is no document called {name}; list the documents to see their names.")
         return removed
@@ -175,6 +180,45 @@ class Store:
     def find_documents(self, pattern: str) -> list[DocumentRecord]:
         """The documents meant by `pattern`: of that name or source, else those whose path ends with "/pattern"."""
         return reading.find(self._db, pattern)
+
+    @guarded
+    def known_vectors(self, source: str, fingerprint: str) -> dict[str, Vectors]:
+        """Vectors that this embedder gave the passages of `source`, by the text that was embedded."""
+        with self.snapshot():
+            ids, matrix = vector_rows.of_source(self._db, fingerprint, reading.storable_key(source))
+            passages = reading.passages(self._db, ids.tolist())
+        return {passages[id_].searchable(): row for id_, row in zip(ids.tolist(), matrix, strict=True)}
+
+    # Folders that are followed
+
+    @guarded
+    def folders(self) -> list[str]:
+        """The folders that a sync keeps the documents in step with, by path."""
+        return folders.paths(self._db)
+
+    def follow(self, path: str) -> bool:
+        """Follow a folder from now on; False when it was followed already.
+
+        Raises:
+            InputError: its path is not Unicode.
+        """
+        with self._writing() as db:
+            return folders.add(db, path, now())
+
+    def unfollow(self, path: str) -> bool:
+        """Stop following a folder; its documents stay. False when it was not followed."""
+        with self._writing() as db:
+            return folders.remove(db, path)
+
+    @guarded
+    def left_out(self) -> frozenset[str]:
+        """Sources that were removed by their owner and that a sync must not bring back."""
+        return folders.left_out(self._db)
+
+    def take_back(self, sources: Sequence[str]) -> None:
+        """Let a sync take these sources again."""
+        with self._writing() as db:
+            folders.take_back(db, [reading.storable_key(source) for source in sources])
 
     # Passages
 

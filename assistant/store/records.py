@@ -18,7 +18,7 @@ from typing import Any, Literal
 from assistant.errors import InputError, UnreadableDocument
 from assistant.types import Document, Passage
 
-Outcome = Literal["added", "replaced", "unchanged"]
+Outcome = Literal["added", "replaced", "renamed", "unchanged"]
 """What `Store.put` did."""
 
 

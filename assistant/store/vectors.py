@@ -160,3 +160,17 @@ def select(db: Database, fingerprint: str, wanted: Ids) -> Vectors:
     if filled != len(wanted):
         raise RowDamaged("a vector is missing")
     return matrix
+
+
+def of_source(db: Database, fingerprint: str, source: str) -> tuple[Ids, Vectors]:
+    """The vectors of one source's passages of this embedder: ids int64 (n,), which ascend, and float32 (n, d).
+
+    Raises:
+        RowDamaged: a vector was changed behind our back.
+    """
+    rows = db.execute(
+        "SELECT passage_id, vectors.checksum, vector FROM documents JOIN passages ON document_id = documents.id "
+        "JOIN vectors ON passage_id = passages.id AND embedder_id = ? WHERE source = ? ORDER BY passage_id",
+        (embedder_id(db, fingerprint), source),
+    ).fetchall()
+    return np.array([row[0] for row in rows], dtype=np.int64), _decoded(rows, dimensions_of(db, fingerprint))

@@ -62,10 +62,12 @@ def put(
     matrix: Vectors,
     fingerprint: str,
     added_at: str,
+    former: str | None = None,
 ) -> Outcome:
-    """Store what `require_valid` has passed, in place of what the source had before."""
+    """Store what `require_valid` has passed, in place of what the source, or its former one, had before."""
     if is_current(db, document.source, document.content_hash, fingerprint):
         return "unchanged"
+    renamed = former is not None and db.execute("DELETE FROM documents WHERE source = ?", (former,)).rowcount
     taken = db.execute(
         "SELECT source FROM documents WHERE name = ? AND source <> ?", (document.name, document.source)
     ).fetchone()
@@ -76,9 +78,9 @@ def put(
         )
     replaced = db.execute("DELETE FROM documents WHERE source = ?", (document.source,)).rowcount
     _insert(db, document, passages, tokens, matrix, fingerprint, added_at)
-    if replaced:
+    if replaced or renamed:
         vectors.forget_unused_embedders(db)
-    return "replaced" if replaced else "added"
+    return "renamed" if renamed else "replaced" if replaced else "added"
 
 
 def _insert(
@@ -109,12 +111,15 @@ def _next_passage_id(db: Database) -> int:
     return 1 if row is None else int(row[0]) + 1
 
 
-def remove(db: Database, name: str) -> int | None:
+def remove(db: Database, name: str, *, leave_out: bool) -> int | None:
     """Remove the document of this name; how many passages went with it, or None when there is no such document."""
-    row = db.execute("SELECT id FROM documents WHERE name = ?", (name,)).fetchone()
+    row = db.execute("SELECT id, source FROM documents WHERE name = ?", (name,)).fetchone()
     if row is None:
         return None
-    passages = db.execute("SELECT count(*) FROM passages WHERE document_id = ?", row).fetchone()[0]
-    db.execute("DELETE FROM documents WHERE id = ?", row)
+    id_, source = row
+    passages = db.execute("SELECT count(*) FROM passages WHERE document_id = ?", (id_,)).fetchone()[0]
+    db.execute("DELETE FROM documents WHERE id = ?", (id_,))
+    if leave_out:
+        db.execute("INSERT OR IGNORE INTO left_out VALUES (?)", (source,))
     vectors.forget_unused_embedders(db)
     return int(passages)

@@ -67,7 +67,7 @@ def names(store: Store) -> list[str]:
 
 def test_a_new_file_is_added_with_its_passages(adder: Adder, store: Store, manuals: Path) -> None:
     (report,) = adder.add([write(manuals / "a.md")])
-    assert report == FileReport(str(manuals / "a.md"), "added", passages=1)
+    assert report == FileReport(str(manuals / "a.md"), "added", passages=1, embedded=1)
     assert store.passage_count == 1
 
 

@@ -1,0 +1,51 @@
+"""Progress of adding and syncing, on standard error."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Self
+
+import click
+
+if TYPE_CHECKING:
+    from assistant.ingest.adding import AddProgress
+
+
+class Bar:
+    """Progress on standard error: a bar on a terminal, else a line every few seconds."""
+
+    _LINE_EVERY_S = 5.0
+
+    def __init__(self) -> None:
+        from tqdm import tqdm
+
+        self._bar = tqdm(
+            total=0, unit="B", unit_scale=True, disable=not sys.stderr.isatty(), file=sys.stderr, leave=False
+        )
+        self._said = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def update(self, step: AddProgress) -> None:
+        """Show where the work stands."""
+        if self._bar.disable:
+            self._line(step)
+            return
+        self._bar.total = step.bytes_total
+        self._bar.n = step.bytes_done
+        rate = step.passages / step.seconds if step.seconds > 0 else 0.0
+        self._bar.set_description_str(f"{step.files_done}/{step.files_total} {step.name[-40:]}", refresh=False)
+        self._bar.set_postfix_str(f"{rate:.0f} passages/s")
+
+    def _line(self, step: AddProgress) -> None:
+        if time.monotonic() - self._said < self._LINE_EVERY_S:
+            return
+        self._said = time.monotonic()
+        share = step.bytes_done / step.bytes_total if step.bytes_total else 0.0
+        left = f", about {step.seconds / share - step.seconds:.0f} s left" if share > 0 else ""
+        click.echo(f"{step.files_done} of {step.files_total} files, {step.passages} passages{left}", err=True)
