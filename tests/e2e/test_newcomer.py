@@ -15,7 +15,7 @@ ANSWER = {
 }  # fmt: skip
 CITATION = {"document", "title", "section", "page", "quote", "start", "end", "score"}
 HIT = {"document", "section", "page", "score", "dense_rank", "lexical_rank"}
-TIMINGS = {"retrieve", "first_token", "total", "load"}
+TIMINGS = {"retrieve", "first_token", "total", "load", "stages"}
 USAGE = {"prompt_tokens", "reused_tokens", "completion_tokens"}
 NOT_IN_THERE = "How do I swim to the moon?"
 CARD_READER = "What does E07 mean on the card reader of the coffee kiosk?"
