@@ -1,8 +1,8 @@
 """The evidence gate: which span of the passages supports a sentence, and whether it does. Pure.
 
 A sentence is supported when most of its terms, by weight, stand close together in one passage, when little of what it
-adds to the question is missing there, when none of its numbers, units and identifiers is, and when it is negated where
-its evidence is. A wrong number is worse than silence: such a sentence is withheld however well the rest of it fits.
+adds to the question is missing there, when none of its numbers, units and identifiers is, when it is negated where its
+evidence is, and when its numbers and its words come from the same place. A wrong number is worse than silence: such a sentence is withheld however well the rest of it fits.
 
 Terms weigh what they weigh in the search: a word that occurs in no document ("app") cannot be made up for by those that
 occur in all ("pump").
@@ -85,7 +85,15 @@ class Gate:
         added = claim.terms - self._weights.keys()
         if added and len(added - best.terms) / len(added) >= _MOST_ADDED:
             return Verdict(False, evidence, "adds what is not in evidence")
+        if claim.quantities and self._elsewhere(claim.terms - best.terms, best):
+            return Verdict(False, evidence, "numbers of one place, words of another")
         return Verdict(True, evidence)
+
+    def _elsewhere(self, missing: frozenset[str], best: _Span) -> bool:
+        """Whether the words that its evidence lacks stand together somewhere else: two rows of a table become one."""
+        return len(missing) >= _FEWEST_TERMS and any(
+            missing <= span.own for span in self._spans if span.width == 1 and span.start != best.start
+        )
 
 
 class _Facts:
@@ -112,6 +120,11 @@ class _Span:
     @cached_property
     def terms(self) -> frozenset[str]:
         return frozenset[str]().union(*(facts.terms for facts in self._facts))
+
+    @cached_property
+    def own(self) -> frozenset[str]:
+        """Terms of the text itself, without headings and table header."""
+        return frozenset[str]().union(*(facts.terms for facts in self._inside))
 
     def negates(self, terms: frozenset[str]) -> bool:
         """Whether the sentence here that shares most with `terms` is negated; a neighbour's "not" is not its own."""

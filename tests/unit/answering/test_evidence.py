@@ -213,3 +213,34 @@ def test_no_sentence_and_no_passage_is_too_strange(sentence: str, text: str) -> 
 def test_a_number_that_is_not_in_the_passage_is_never_supported(number: int, unit: str) -> None:
     held = {(8, "bar"), (25, "Nm")}
     assert judge(f"The relief valve opens at {number} {unit}.").supported == ((number, unit) in held)
+
+
+INTERVALS = passage(
+    "Task | Interval | Time\nCalibrate the dose | Every 10,000 cups | 15 min for each grinder\n"
+    "Replace the milk pump tube | Every 15,000 milk drinks | 10 min"
+)
+ASKED = {"often": 5.7, "milk": 1.1, "tube": 3.2, "replac": 2.0}
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Replace the milk pump tube | Every 10,000 cups | 15 min",
+        "Replace the milk pump tube every 10,000 cups, 15 min for each grinder.",
+        "The milk pump tube is replaced every 10,000 cups.",
+    ],
+)
+def test_the_numbers_of_one_row_are_not_given_to_another(sentence: str) -> None:
+    verdict = Gate([INTERVALS], ASKED).judge(sentence)
+    assert not verdict.supported, verdict.evidence
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    ["Replace the milk pump tube every 15,000 milk drinks.", "Replace the milk pump tube | Every 15,000 milk drinks"],
+)
+def test_the_row_itself_supports(sentence: str) -> None:
+    verdict = Gate([INTERVALS], ASKED).judge(sentence)
+    assert verdict.supported, verdict.reason
+    assert verdict.evidence is not None
+    assert "15,000" in verdict.evidence.quote
