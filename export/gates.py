@@ -40,8 +40,8 @@ DEFAULTS = {
     "q2_k": Limits(60.0, 0.60),
     "int8": Limits(2.0, 0.90),
 }
-"""By type; `int8` is TFLite's, whose activations are rounded too: SmolLM2-135M kept 0.916 of its likeliest tokens at +1.8 %
-of perplexity, where q8_0, which rounds weights alone, kept 0.963 (benchmarks/LOG.md)."""
+"""By type; `int8` is TFLite's, whose activations are rounded too: SmolLM2-135M kept 0.916 of its likeliest tokens, with
++1.8 % of perplexity, where q8_0, which rounds weights alone, kept 0.963 (benchmarks/LOG.md)."""
 
 
 def limits(kind: str, max_perplexity_increase: float | None, min_agreement: float | None) -> Limits:
