@@ -181,6 +181,33 @@ class Assistant:
         """Drop a conversation's turns."""
         self._sessions.forget(session)
 
+    def backup(self, path: str | PathLike[str]) -> int:
+        """Write the knowledge base into the file `path`, checked, while it may be in use; returns bytes.
+
+        Raises:
+            InputError: `path` is something else than a backup, or its folder does not exist.
+            StorageError: there is no knowledge base yet, or the disk does not take the backup.
+            KnowledgeBaseError: the knowledge base is damaged.
+        """
+        from assistant.store.backup import back_up
+
+        return back_up(self._parts.store(create=False), Path(path).absolute())
+
+    def restore(self, path: str | PathLike[str]) -> Path | None:
+        """Put the backup `path` in place of the knowledge base; returns where a damaged one was moved, else None.
+
+        Raises:
+            InputError: there is no such file.
+            KnowledgeBaseError: the backup is damaged or newer, or the knowledge base busy.
+            StorageError: the disk does not take it.
+        """
+        from assistant.store.backup import restore
+
+        self._parts.close()
+        database = self._parts.settings.database
+        database.parent.mkdir(parents=True, exist_ok=True)
+        return restore(Path(path).absolute(), database, self._parts.settings.store.busy_timeout_s)
+
     def documents(self) -> list[DocumentRecord]:
         """What the knowledge base holds."""
         return self._parts.store(create=False).documents()

@@ -2,7 +2,8 @@
 
 A sentence is supported when most of its terms, by weight, stand close together in one passage, when little of what it
 adds to the question is missing there, when none of its numbers, units and identifiers is, when it is negated where its
-evidence is, and when its numbers and its words come from the same place. A wrong number is worse than silence: such a sentence is withheld however well the rest of it fits.
+evidence is, and when its numbers and its words come from the same place. A wrong number is worse than silence: such a
+sentence is withheld however well the rest of it fits.
 
 Terms weigh what they weigh in the search: a word that occurs in no document ("app") cannot be made up for by those that
 occur in all ("pump").

@@ -31,6 +31,8 @@ COMMANDS = {
     "add": ("assistant.cli.documents:add", "Add documents: files, or folders with all that is in them."),
     "sync": ("assistant.cli.sync:sync", "Bring the knowledge base in step with the folders that were added."),
     "docs": ("assistant.cli.documents:docs", "List, show or remove documents."),
+    "backup": ("assistant.cli.care:backup", "Write the knowledge base into one file."),
+    "restore": ("assistant.cli.care:restore", "Put a backup in place of the knowledge base."),
     "search": ("assistant.cli.search:search", "Show the passages that fit a query, without an answer."),
     "models": ("assistant.cli.models:models", "List, pull, verify, import or remove models."),
     "doctor": ("assistant.cli.doctor:doctor", "Check this machine and the knowledge base; say what to do."),

@@ -283,6 +283,29 @@ class Store:
         with self.snapshot(), translated(self.path):
             yield from vector_rows.batches(self._db, fingerprint)
 
+    # Copies, for `assistant.store.backup`
+
+    def copy_to(self, target: sqlite3.Connection) -> None:
+        """Copy the state of this moment into an empty database, while others read and write this one."""
+        with translated(self.path):
+            self._db.conn.backup(target)
+
+    def copy_from(self, other: Store) -> None:
+        """Put the other store's whole content in place of this one's, as one transaction."""
+        with translated(self.path):
+            other.copy_to(self._db.conn)
+
+    def count_from(self, generation: int) -> None:
+        """Set the count of changes."""
+        with translated(self.path):
+            self._db.execute("UPDATE meta SET value = ? WHERE key = 'generation'", (generation,))
+
+    def leave_no_journal(self) -> None:
+        """Make the file complete in itself, so that it may be moved; nobody else may have it open."""
+        with translated(self.path):
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self._db.execute("PRAGMA journal_mode = DELETE").fetchone()
+
     # Care
 
     def check(self, quick: bool = False) -> list[Problem]:
