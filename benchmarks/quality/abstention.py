@@ -1,7 +1,8 @@
 """What is refused before a token is spent: wrongly, of questions that can be answered, and rightly, of others.
 
 The decision is the product's own, taken from the facade: `ask` is cancelled from the start, so the generator is loaded
-but says nothing; an abstention that names no model was decided by the evidence alone.
+but says nothing; an abstention that names no model was decided by the evidence alone. Refusals of whole answers, with
+those of the baselines, are in `answers` and `scope`.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from benchmarks import datasets, measuring, product
 from benchmarks.datasets import Question
 from benchmarks.errors import BenchmarkError
 from benchmarks.plan import Plan, Variant
-from benchmarks.quality import bases
+from benchmarks.quality import bases, scope
 from benchmarks.rows import Measurement
 
 _MOST = 300
 """Questions of one kind, unless --limit says otherwise."""
+_DETAIL = {"measured": "refused by the evidence alone, before the generator says anything"}
 
 
 def measure(plan: Plan, variant: Variant, part: str) -> Iterator[Measurement]:
@@ -29,7 +31,8 @@ def measure(plan: Plan, variant: Variant, part: str) -> Iterator[Measurement]:
         for name, questions in groups.items():
             asked = bases.some(questions, plan.limit or _MOST, plan.seed)
             samples = [float(abstains(fieldmate, question.text)) for question in asked]
-            yield measuring.mean("abstained", "share", samples, plan.seed, subset=name)
+            keys = [question.id for question in asked]
+            yield measuring.mean("abstained", "share", samples, plan.seed, keys=keys, subset=name, detail=_DETAIL)
 
 
 def abstains(fieldmate: Assistant, question: str) -> bool:
@@ -51,6 +54,14 @@ def _groups(plan: Plan, part: str) -> tuple[Path, dict[str, Sequence[Question]]]
             "off the manual: noiseqa": bases.of_kind(datasets.noiseqa(plan).questions, "clean"),
             "off the manual: mtrag": bases.of_kind(datasets.mtrag(plan).questions, "rewritten"),
             "off the manual: sample manuals": bases.of_kind(samples, "answerable"),
+        }
+    if part == "clinc150":
+        requests = datasets.clinc150(plan)
+        everyday = [request for request in requests if request.kind != scope.OUT_OF_SCOPE]
+        return product.with_samples(plan), {
+            "the manuals' own questions": bases.of_kind(samples, "answerable"),
+            scope.EVERYDAY: everyday,
+            scope.NEITHER: bases.of_kind(requests, scope.OUT_OF_SCOPE),
         }
     if part == "squad2":
         data, home = bases.built(plan, "squad2")

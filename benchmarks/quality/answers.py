@@ -1,50 +1,43 @@
-"""Answers as they are written, on a sample of questions: words right, refusals, and what became of each question.
+"""Answers as they are written, on a sample of questions: words, numbers, citations, refusals.
 
-Beside the product's answer stands the first baseline: the best passage verbatim, with no model and no gate.
+Fieldmate, the best passage verbatim and the naive pipeline answer the same questions from the same knowledge base.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from assistant.types import Answer
 from benchmarks import measuring, product
 from benchmarks.datasets import Question
 from benchmarks.plan import Plan, Variant
-from benchmarks.quality import bases, metrics
+from benchmarks.quality import bases, citations, judges, metrics, pipelines
+from benchmarks.quality.scoring import Asked, Sheet, lost
 from benchmarks.rows import Measurement
 
 _OUTCOMES = ("generated", "quoted", "abstained")
-BASELINE = "best passage, no model"
+_CLEAN = "clean"
 
 
 def measure(plan: Plan, variant: Variant, part: str) -> Iterator[Measurement]:
-    """Word F1 and exact match by kind of question, shares of outcomes, and time."""
-    home, questions = _asked(plan, part)
+    """All scores by kind of question, of Fieldmate and of the baselines."""
+    home, questions = _sample(plan, part)
     with product.opened(plan, variant, home) as fieldmate:
-        answers = [fieldmate.answer(question.text) for question in questions]
-    everything = list(zip(questions, answers, strict=True))
-    for kind in dict.fromkeys(question.kind for question in questions):
-        pairs = [pair for pair in everything if pair[0].kind == kind]
-        yield from _scores(plan, kind, pairs, baseline=variant == plan.variants[0])
-        yield from _outcomes(plan, kind, [answer for _, answer in pairs])
-    totals = [answer.timings.total for answer in answers]
-    yield measuring.median("whole answer", "ms", totals, plan.seed, subset="all")
+        for pipeline in pipelines.of(plan, variant, fieldmate):
+            asked = [Asked(question, pipeline.ask(question.text)) for question in questions]
+            clean = {item.question.id: item for item in asked if item.question.kind == _CLEAN}
+            for kind in dict.fromkeys(question.kind for question in questions):
+                own = [item for item in asked if item.question.kind == kind]
+                sheet = Sheet(plan.seed, pipeline.name, kind)
+                yield from _texts(sheet, own, {} if kind == _CLEAN else clean)
+                yield from _outcomes(sheet, own)
+                yield from citations.scores(sheet, own)
+            yield from _times(plan, asked, pipeline.name)
 
 
-def _outcomes(plan: Plan, kind: str, answers: Sequence[Answer]) -> Iterator[Measurement]:
-    found = ["abstained" if answer.status == "abstained" else answer.mode for answer in answers]
-    counts = dict(Counter(found))
-    for outcome in _OUTCOMES:
-        samples = [float(item == outcome) for item in found]
-        yield measuring.mean(outcome, "share", samples, plan.seed, subset=kind, detail={"counts": counts})
-
-
-def _asked(plan: Plan, part: str) -> tuple[Path, list[Question]]:
-    """Data folder and the sample of questions: of two kinds as many each, or of all kinds together."""
+def _sample(plan: Plan, part: str) -> tuple[Path, list[Question]]:
+    """Data folder and the sample of questions: as many of each kind, or of all kinds together."""
     if part == "emanual":
         data, home = bases.built(plan, "emanual_all")
         return home, [replace(item, kind="all") for item in bases.some(data.questions, plan.questions, plan.seed)]
@@ -53,28 +46,62 @@ def _asked(plan: Plan, part: str) -> tuple[Path, list[Question]]:
     else:
         data, home = bases.built(plan, part)
         questions = list(data.questions)
-    half = max(1, plan.questions // 2)
-    kinds = [bases.some(bases.of_kind(questions, kind), half, plan.seed) for kind in ("answerable", "impossible")]
-    return home, [question for kind in kinds for question in kind]
+    kinds = list(dict.fromkeys(question.kind for question in questions))
+    each = max(1, plan.questions // len(kinds))  # of the forms of one question, the same ones: the draw is the same
+    return home, [item for kind in kinds for item in bases.some(bases.of_kind(questions, kind), each, plan.seed)]
 
 
-def _scores(
-    plan: Plan, kind: str, pairs: Sequence[tuple[Question, Answer]], *, baseline: bool
-) -> Iterator[Measurement]:
+def _texts(sheet: Sheet, asked: Sequence[Asked], clean: dict[str, Asked]) -> Iterator[Measurement]:
+    """How the words and numbers compare to the right answers.
+
+    As SQuAD has it, a refusal is an empty answer, and the only right one where nothing answers the question. Numbers
+    and ROUGE-L are looked at where there is an answer.
+    """
+    keys = [item.question.id for item in asked]
     for metric, score in (("word F1", metrics.word_f1), ("exact match", metrics.exact)):
-        samples = [_score(score, question, answer) for question, answer in pairs]
-        yield measuring.mean(metric, "score", samples, plan.seed, subset=kind)
-        if not baseline:  # it has no generator: once is enough
-            continue
-        passages = [
-            score(answer.hits[0].passage.text if answer.hits else "", question.answers) for question, answer in pairs
-        ]
-        yield measuring.mean(metric, "score", passages, plan.seed, subset=kind, variant=BASELINE)
+        values = [_squad(score, item) for item in asked]
+        better = {key: _squad(score, item) for key, item in clean.items()}
+        yield from sheet.mean(metric, keys, values, detail=lost(sheet.seed, keys, values, better))
+    right = [item for item in asked if item.question.answers]
+    keys = [item.question.id for item in right]
+    yield from sheet.mean("ROUGE-L", keys, [metrics.rouge_l(_said(item), item.question.answers) for item in right])
+    yield from sheet.mean(
+        "numbers right", keys, [metrics.numbers_right(_said(item), item.question.answers) for item in right],
+        detail={"measured": "all numbers of a right answer are in the reply; a refusal has none"},
+    )  # fmt: skip
+    yield from sheet.mean(
+        "no other number",
+        keys,
+        [metrics.no_other_number(_said(item), item.question.answers, item.question.text) for item in right],
+        detail={"measured": "of replies with numbers: each is in a right answer or in the question"},
+    )
 
 
-def _score(score: metrics.AnswerScore, question: Question, answer: Answer) -> float:
-    """As SQuAD has it: a refusal is an empty answer, and the only right one where nothing answers the question."""
-    abstained = answer.status == "abstained"
-    if not question.answers:
-        return float(abstained)
-    return 0.0 if abstained else score(answer.text, question.answers)
+def _squad(score: metrics.AnswerScore, item: Asked) -> float:
+    if not item.question.answers:
+        return float(item.reply.refused)
+    return score(_said(item), item.question.answers)
+
+
+def _said(item: Asked) -> str:
+    return item.reply.answer
+
+
+def _outcomes(sheet: Sheet, asked: Sequence[Asked]) -> Iterator[Measurement]:
+    """How often it refused, and how the answers came about."""
+    keys = [item.question.id for item in asked]
+    detail = {"judge": f"Fieldmate says itself that it abstains; of the naive pipeline {judges.REFUSAL}"}
+    yield from sheet.mean(
+        "refused", keys, [float(item.reply.refused) for item in asked], unit="share", detail=detail
+    )  # fmt: skip
+    found = [item.reply.outcome for item in asked]
+    for outcome in dict.fromkeys((*_OUTCOMES, *found)) if any(found) else ():
+        yield from sheet.mean(outcome, keys, [float(one == outcome) for one in found], unit="share")
+
+
+def _times(plan: Plan, asked: Sequence[Asked], variant: str) -> Iterator[Measurement]:
+    timed = [(item.question, item.reply.milliseconds) for item in asked if item.reply.milliseconds is not None]
+    if timed:
+        keys = [f"{question.id}/{question.kind}" for question, _ in timed]
+        samples = [taken for _, taken in timed]
+        yield measuring.median("whole answer", "ms", samples, plan.seed, keys=keys, subset="all", variant=variant)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from benchmarks import datasets, product
 from benchmarks.datasets import DataSet, Question
@@ -17,6 +18,10 @@ _BUILDERS = {
     "squad2": datasets.squad2,
     "noiseqa": datasets.noiseqa,
     "mtrag": datasets.mtrag,
+    "xquad": datasets.xquad,
+    "xquad_german": datasets.xquad_german,
+    "myfixit": datasets.myfixit,
+    "vaswani": datasets.vaswani,
 }
 
 
@@ -38,13 +43,29 @@ def built(plan: Plan, name: str) -> tuple[DataSet, Path]:
 
 
 def samples() -> list[Question]:
-    """The questions of the sample manuals; kind "answerable" or "impossible"."""
+    """The questions of the sample manuals; kind "answerable" or "impossible".
+
+    The document of a question is called as the knowledge base calls it; its second answer is the quotation that holds
+    the first.
+    """
     found = []
     for item in product.sample_questions():
-        impossible = item["kind"] == "unanswerable"
-        answers = () if impossible else tuple(text for text in (item["answer"], item.get("quote")) if text)
-        found.append(Question(item["question"], "impossible" if impossible else "answerable", answers=answers))
+        if item["kind"] == "unanswerable":
+            found.append(Question(item["id"], item["question"], "impossible"))
+            continue
+        answers = tuple(text for text in (item["answer"], item.get("quote")) if text)
+        documents, section = _documents(item), item.get("section") or ""
+        found.append(
+            Question(item["id"], item["question"], "answerable", documents, answers, section, item.get("page"))
+        )
     return found
+
+
+def _documents(item: dict[str, Any]) -> frozenset[str]:
+    """The file that a sample question names, or those of its manual: one, where questions name none."""
+    manual: str = item["manual"]
+    names = [item["document"]] if item.get("document") else [path.name for path in (product.MANUALS / manual).iterdir()]
+    return frozenset(f"{manual}/{name}" for name in names)
 
 
 def some(questions: Sequence[Question], count: int | None, seed: int) -> list[Question]:
@@ -57,3 +78,8 @@ def some(questions: Sequence[Question], count: int | None, seed: int) -> list[Qu
 def of_kind(questions: Sequence[Question], kind: str) -> list[Question]:
     """The questions of one kind."""
     return [question for question in questions if question.kind == kind]
+
+
+def document_of(name: str) -> str:
+    """The id of the document that a file of this name was written from."""
+    return name.rpartition(".")[0]

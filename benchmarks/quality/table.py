@@ -9,6 +9,16 @@ ENTRIES = (
         "retrieval", "quality.retrieval:measure", "quality",
         parts=("emanual_tv", "emanual_all", "squad2", "noiseqa", "mtrag"),
     ),
-    Entry("abstention", "quality.abstention:measure", "quality", parts=("emanual", "samples", "squad2")),
-    Entry("answers", "quality.answers:measure", "quality", generators=True, parts=("samples", "emanual", "squad2")),
+    Entry("languages", "quality.retrieval:languages", "quality", parts=("xquad",)),
+    Entry("ranking", "quality.retrieval:ranking", "quality", parts=("vaswani",)),
+    Entry("guides", "quality.retrieval:guides", "quality", parts=("myfixit",)),
+    Entry("abstention", "quality.abstention:measure", "quality", parts=("emanual", "samples", "squad2", "clinc150")),
+    Entry(
+        "answers", "quality.answers:measure", "quality", generators=True,
+        parts=("samples", "emanual", "squad2", "noiseqa"),
+    ),
+    Entry("noise", "quality.noise:measure", "quality", generators=True, parts=("rgb",)),
+    Entry("followups", "quality.followups:measure", "quality", generators=True, parts=("mtrag",)),
+    Entry("injection", "quality.injection:measure", "quality", generators=True, parts=("bipia", "squad2")),
+    Entry("scope", "quality.scope:measure", "quality", generators=True, parts=("clinc150",)),
 )  # fmt: skip

@@ -113,7 +113,7 @@ def test_the_real_child_refuses_an_unknown_scenario_in_a_sentence(scenario):
     plan = Plan(command=[], scratch="", models="", variants=[], default_generator="")
     failed = Runner(plan, "run", {}, rows.extend, lambda _: None).all(planned(entry(scenario)))
     assert failed == 1
-    assert rows[0].reason.startswith(f"There is no scenario {scenario}; choose from help")
+    assert rows[0].reason.startswith(f"There is no scenario {scenario}; choose from ")
 
 
 def test_variants_take_turns_and_every_second_block_turns_them_round():
