@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks import report
 from benchmarks.errors import BenchmarkError
+from benchmarks.html import drawing, page
 from benchmarks.rows import Row, RowWriter, Target, read
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -44,6 +45,40 @@ ROWS = [
     ),
     row(scenario="ask_memory", variant="huge|model", status="failed", reason="It was ended by signal 9."),
 ]  # fmt: skip
+
+
+def blocks() -> list[Row]:
+    """Two blocks, three states, two sizes; samples do not vary, so that intervals drawn from them are exact."""
+    rows = []
+    for number in range(2):
+        shared = {"variant": "small <b>", "block": number, "job": f"{number}/single_stream/small", "of": 3}
+        for state, value in (("cold", 900.0), ("warm", 250.0)):
+            rows.append(row(
+                scenario="single_stream", metric="first token", unit="ms", statistic="median", value=value, state=state,
+                samples=[value] * 6, keys=[f"pump-{key}" for key in range(6)], **shared,
+            ))  # fmt: skip
+        rows.append(row(scenario="single_stream", metric="refused", unit="share", statistic="mean", value=0.0,
+                        samples=[0.0] * 6, **shared))  # fmt: skip
+        grown = {"variant": "", "block": number, "job": f"{number}/growth", "of": 2}
+        rows += [
+            row(scenario="growth/ingest", metric="adding", unit="passages/s", statistic="median", value=50.0,
+                samples=[50.0], detail={"passages": size}, **grown)
+            for size in (1000, 10000)
+        ]  # fmt: skip
+        rows.append(row(scenario="voice_turn", variant="", status="skipped", reason="It waits for the voice loop.",
+                        block=number, job=f"{number}/voice_turn"))  # fmt: skip
+    rows.append(row(scenario="half", variant="cut", metric="lost", value=1.0, job="1/half/cut", of=2))
+    return rows
+
+
+@pytest.mark.parametrize(("name", "markdown"), [("blocks.txt", False), ("blocks.md", True)])
+def test_the_report_of_fixed_blocks_is_the_one_that_was_read_and_approved(name, markdown):
+    assert report.render(blocks(), markdown=markdown) + "\n" == (GOLDEN / name).read_text("utf-8")
+
+
+def test_the_page_of_fixed_rows_is_the_one_that_was_read_and_approved(monkeypatch):
+    monkeypatch.setattr(drawing, "_matplotlib", lambda: None)  # its bytes differ from version to version
+    assert page.render([*ROWS, *blocks()]) == (GOLDEN / "page.html").read_text("utf-8")
 
 
 @pytest.mark.parametrize(("name", "markdown"), [("report.txt", False), ("report.md", True)])
