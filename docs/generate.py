@@ -5,6 +5,8 @@ Run through cog (`make docs`); `make docs-check` fails when a block is out of da
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 _WIDTH = 100
@@ -47,3 +49,41 @@ def models_table() -> str:
             f"| `{entry.id}`{mark} | {entry.description} | {size} | {entry.min_memory_mb} MB | {entry.licence} |"
         )
     return "\n".join(rows) + "\n"
+
+
+PUBLISHED = Path(__file__).parents[1] / "benchmarks" / "published.jsonl"
+
+
+def benchmark_table() -> str:
+    """What `benchmarks/published.jsonl` says of each variant, as a Markdown table with the machine below it."""
+    from benchmarks.merging import joined
+    from benchmarks.merits import merits, qualities
+    from benchmarks.rows import read
+
+    rows = joined(read(PUBLISHED))
+    found = [each for each in merits(rows) if each.first_token is not None]
+    scores = qualities(found)
+    lines = [
+        "| generator | file | peak memory of `ask` | first token, warm | full answer | word F1, sample manuals |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for each in found:
+        full = next(
+            row for row in rows if (row.variant, row.metric, row.state) == (each.name, "full answer", "warm")
+        )  # fmt: skip
+        quality = scores.get(each.name)
+        cells = [
+            f"`{each.name}`",
+            f"{(each.disk or 0) / 1e6:.0f} MB",
+            f"{(each.memory or 0) / 1e6:.0f} MB",
+            f"{(each.first_token or 0):.2f} s",
+            f"{(full.value or 0) / 1000:.2f} s",
+            f"{quality.mean:.2f} [{quality.interval[0]:.2f}, {quality.interval[1]:.2f}]" if quality else "",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    card = rows[0].environment
+    return "\n".join(lines) + (
+        f"\n\nMedians; {card['cpu']}, {card['cores']} cores, a virtual machine; load average "
+        f"{min(row.environment['load_average'] for row in rows):.1f} to "
+        f"{max(row.environment['load_average'] for row in rows):.1f}; run {rows[0].run}.\n"
+    )

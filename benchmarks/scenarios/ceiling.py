@@ -50,8 +50,10 @@ class Card:
 
 def measure(plan: Plan, variant: Variant) -> Iterator[Measurement]:
     """The card, the bandwidth, the ceiling, the rate that was measured and its share; energy where it is counted."""
-    card = card_of(gguf.read(product.model_file(plan, variant)), _state_type())
+    file = product.model_file(plan, variant)
+    card = card_of(gguf.read(file), _state_type())
     detail = card.detail | {"state_type": card.state_type}
+    yield measuring.largest("model on disk", "MB", [file.stat().st_size / 1e6])
     yield measuring.largest("weights read for a token", "MB", [card.weight_bytes / 1e6], detail=detail)
     yield measuring.largest("state of a token", "bytes", [card.state_bytes], detail=detail)
     memory = _bandwidth(plan, variant, card)
