@@ -97,7 +97,9 @@ def _texts(options: Options) -> embedder_texts.Texts | None:
     if not options.measures:
         return None
     report.check_plotting()
-    return embedder_texts.read(options.passages or SENTENCES, options.questions)
+    if options.passages is None:
+        return embedder_texts.sentences(SENTENCES)
+    return embedder_texts.read(options.passages, options.questions)
 
 
 def _recipes(options: Options) -> list[str]:

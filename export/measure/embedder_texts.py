@@ -52,6 +52,12 @@ class Texts:
         return frozenset(at for at, ident in enumerate(self.ids) if {ident, ident.split("#", 1)[0]} & wanted)
 
 
+def sentences(path: Path) -> Texts:
+    """Return the lines of a file as passages, which are their own questions."""
+    lines = [line for line in _text(path).splitlines() if line.strip()]
+    return Texts(tuple(f"line-{number}" for number in range(len(lines))), tuple(lines), (), path.name)
+
+
 def read(passages: Path, questions: Path | None) -> Texts:
     """Return the texts of both files. Raises SourceError with the file and line that cannot be used."""
     if not passages.exists():

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from export.embedder import SENTENCES
 from export.errors import SourceError
 from export.measure import embedder as measuring
 from export.measure import embedder_texts
@@ -165,3 +166,9 @@ def test_what_cannot_be_measured_is_said_at_once(tmp_path: Path) -> None:
 def test_other_texts_have_another_hash() -> None:
     one, other = texts(), texts([Question("question 0", frozenset({"doc0"}))])
     assert one.sha256 == texts().sha256 != other.sha256
+
+
+def test_our_own_sentences_are_passages_line_by_line_where_none_are_given() -> None:
+    texts = embedder_texts.sentences(SENTENCES)
+    assert len(texts.passages) == len(set(texts.ids)) == 200
+    assert texts.questions == ()
