@@ -165,10 +165,11 @@ def cores() -> int:
 def decode_threads(available: int) -> int:
     """Threads for writing an answer, which is bound by memory and not by arithmetic.
 
-    Two are enough where there are up to four cores (a Raspberry Pi 5 decodes fastest on two: llama.cpp discussion
-    30069), half of them where there are more.
+    Half of the cores: two of four (a Raspberry Pi 5 decodes fastest on two: llama.cpp discussion 30069), and one of
+    two, where a second thread that sleeps at each barrier made it slower: 32 tokens a second instead of 47 with 0.5B,
+    49 instead of 148 with 135M (benchmarks/LOG.md).
     """
-    return min(available, max(2, available // 2))
+    return max(1, available // 2)
 
 
 def _engine(table: dict[str, str], artifact: Artifact) -> Any:

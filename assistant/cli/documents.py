@@ -48,7 +48,7 @@ def add(ctx: click.Context, paths: tuple[Path, ...], as_json: bool) -> None:
     else:
         _print_report(report)
     if not report.files:
-        raise InputError("Nothing to add: no PDF, HTML, Markdown or text file is in there; check the path.")
+        raise InputError("Nothing to add: no file that can be read is in there; check the path.")
     if report.count("refused") == len(report.files):
         ctx.exit(3)
 

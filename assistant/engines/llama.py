@@ -26,6 +26,9 @@ from assistant.stages import Stages
 from assistant.types import Generated, Prompt, Usage
 
 _FLASH_ATTENTION = 1
+_FEW_CORES = 2
+_SPINS = "10000"
+"""Of a waiting thread before it sleeps, well below a millisecond; 3,000 to 100,000 were equally fast when idle."""
 _ABORTED = 2
 """What `llama_decode` returns when the abort callback asked for it."""
 
@@ -410,6 +413,9 @@ def _library() -> Any:
     # too: with both cores busy, 22 tokens took 3 to 28 s spinning and 1.0 to 1.3 s sleeping (benchmarks/LOG.md).
     # Read when the OpenMP library is loaded, so it has to be set before.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if (os.cpu_count() or 1) > _FEW_CORES:
+        # Half of the cores write, so a short wait may spin: going to sleep at each barrier costs more than the work.
+        os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
     try:
         from llama_cpp import llama_cpp
     except (ImportError, OSError, RuntimeError) as exc:

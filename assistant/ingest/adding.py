@@ -16,7 +16,7 @@ import numpy as np
 from assistant.errors import UnreadableDocument
 from assistant.ingest.files import hash_file
 from assistant.ingest.passages import PassageLimits, split
-from assistant.ingest.readers import reader_for, supported_suffixes
+from assistant.ingest.readers import SAVE_AS, reader_for, supported_suffixes
 from assistant.protocols import Embedder, Reader
 from assistant.retrieval.terms import terms
 from assistant.store.database import Store
@@ -233,7 +233,7 @@ def _reader(path: Path) -> Reader:
     reader = reader_for(path)
     if reader is None:
         kind = f"a {path.suffix} file" if path.suffix else "a file without an ending"
-        raise UnreadableDocument(f"{path.name} is {kind}; save it as PDF, HTML, Markdown or text and add that.")
+        raise UnreadableDocument(f"{path.name} is {kind}; {SAVE_AS}.")
     return reader
 
 

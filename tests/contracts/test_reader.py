@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import json
 import os
 import re
+import zipfile
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
@@ -17,9 +20,15 @@ from assistant.ingest import readers
 from assistant.ingest.readers import READERS
 from assistant.protocols import Reader
 from assistant.types import BlockKind, Document
+from tests.artifacts.office_bytes import docx_bytes, docx_table, epub_bytes, odt_bytes, p, sheet, xlsx_bytes, zip_bytes
 from tests.artifacts.pdf_bytes import Page, pdf_bytes
 
 PROSE = "The pump E07 delivers 5.5 kW at 2.5 bar. Close valve Y1 before you open the cover."
+STEPS = "1. Open valve Y1.\n2. Wait 5 s."
+_ODT_STYLES = (
+    '<text:list-style style:name="L1"><text:list-level-style-number text:level="1" style:num-format="1" '
+    'style:num-suffix="."/></text:list-style>'
+)
 TEXTS = {
     ".md": f"# Pump manual\n\n{PROSE}\n\n1. Open valve Y1.\n2. Wait 5 s.\n".encode(),
     ".txt": f"PUMP MANUAL\n\n{PROSE}\n\n1. Open valve Y1.\n2. Wait 5 s.\n".encode(),
@@ -30,7 +39,30 @@ TEXTS = {
         .text(60, 720, PROSE)
         .lines(60, 690, "1. Open valve Y1.", "2. Wait 5 s.")
     ),
+    ".rst": f"Pump manual\n===========\n\n{PROSE}\n\n1. Open valve Y1.\n2. Wait 5 s.\n".encode(),
+    ".csv": f'Question,Answer\nWhat is it?,{PROSE}\nHow is it vented?,"{STEPS}"\n'.encode(),
+    ".json": json.dumps({"What is it?": PROSE, "How is it vented?": STEPS}).encode(),
+    ".docx": docx_bytes(
+        p("Pump manual", style="Title")
+        + p(PROSE)
+        + p("Open valve Y1.", numbered=(1, 0))
+        + p("Wait 5 s.", numbered=(1, 0))
+        + docx_table(("Code", "Meaning"), ("E07", "Too hot"), header=True)
+    ),
+    ".odt": odt_bytes(
+        f'<text:h text:outline-level="1">Pump manual</text:h><text:p>{PROSE}</text:p>'
+        '<text:list text:style-name="L1"><text:list-item><text:p>Open valve Y1.</text:p></text:list-item>'
+        "<text:list-item><text:p>Wait 5 s.</text:p></text:list-item></text:list>",
+        styles=_ODT_STYLES,
+    ),
+    ".epub": epub_bytes(
+        f"<h1>Pump manual</h1><p>{PROSE}</p>",
+        "<h2>Venting</h2><ol><li>Open valve Y1.</li><li>Wait 5 s.</li></ol>",
+        title="Pump manual",
+    ),
+    ".xlsx": xlsx_bytes(sheet([("Question", "Answer"), ("What is it?", PROSE), ("How is it vented?", STEPS)])),
 }
+ZIPPED = (".docx", ".odt", ".epub", ".xlsx")
 CLASSES = sorted(set(READERS.values()))
 
 
@@ -54,7 +86,7 @@ def reader(reader_class: type[Any]) -> Reader:
 @pytest.fixture
 def sample(reader: Reader, tmp_path: Path) -> Path:
     suffix = next(suffix for suffix in TEXTS if suffix in reader.suffixes)
-    path = tmp_path / f"pump{suffix}"
+    path = tmp_path / f"pump-manual{suffix}"
     path.write_bytes(TEXTS[suffix])
     return path
 
@@ -99,11 +131,11 @@ def test_blocks_are_ordered_and_reproduce_the_text(reader: Reader, sample: Path)
 
 
 def test_words_steps_and_title_are_found(reader: Reader, sample: Path) -> None:
-    document = reader.read(sample, "manuals/pump")
+    document = reader.read(sample, "manuals/pump-manual")
     assert PROSE in document.text
     assert document.title.casefold() == "pump manual"
     assert [block.kind for block in document.blocks].count(BlockKind.STEP) == 2
-    assert document.name == "manuals/pump"
+    assert document.name == "manuals/pump-manual"
     assert document.source == str(sample)
 
 
@@ -233,3 +265,102 @@ def test_suffixes_are_taken_in_any_case(tmp_path: Path) -> None:
     path = tmp_path / "MANUAL.TXT"
     path.write_text(PROSE)
     assert readers.read(path, "MANUAL.TXT").text == PROSE
+
+
+def _zip_refusal(data: bytes, suffix: str, folder: Path) -> str:
+    path = folder / f"a{suffix}"
+    path.write_bytes(data)
+    with pytest.raises(UnreadableDocument) as caught:
+        readers.read(path, path.name)
+    assert re.fullmatch(r"a\.\w+ [^\n]+; [^\n]+\.", str(caught.value))
+    return str(caught.value)
+
+
+def _with_member(suffix: str, member: str, content: bytes) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(TEXTS[suffix])) as file:
+        members: dict[str, bytes | str] = {name: file.read(name) for name in file.namelist()}
+    return zip_bytes(members | {member: content})
+
+
+MAIN_PARTS = {
+    ".docx": "word/document.xml",
+    ".odt": "content.xml",
+    ".epub": "OEBPS/content.opf",
+    ".xlsx": "xl/worksheets/sheet1.xml",
+}
+
+
+@pytest.mark.parametrize("suffix", ZIPPED)
+def test_a_part_that_unpacks_to_gigabytes_is_refused_at_once(suffix: str, tmp_path: Path) -> None:
+    bomb = _with_member(suffix, MAIN_PARTS[suffix], b" " * 40_000_000)
+    assert "unpacks to more" in _zip_refusal(bomb, suffix, tmp_path)
+
+
+@pytest.mark.parametrize("suffix", ZIPPED)
+def test_entities_are_not_expanded(suffix: str, tmp_path: Path) -> None:
+    entities = "".join(f'<!ENTITY e{number} "{f"&e{number - 1};" * 10}">' for number in range(1, 12))
+    laughs = f'<!DOCTYPE a [<!ENTITY e0 "ha">{entities}]><a>&e11;</a>'.encode()
+    assert "is damaged or is not" in _zip_refusal(_with_member(suffix, MAIN_PARTS[suffix], laughs), suffix, tmp_path)
+
+
+@pytest.mark.parametrize("suffix", ZIPPED)
+def test_entities_of_other_files_are_not_read(suffix: str, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("secret")
+    outside = f'<!DOCTYPE a [<!ENTITY e SYSTEM "{(tmp_path / "secret").as_uri()}">]><a>&e;</a>'.encode()
+    assert "is damaged or is not" in _zip_refusal(_with_member(suffix, MAIN_PARTS[suffix], outside), suffix, tmp_path)
+
+
+@pytest.mark.parametrize("suffix", ZIPPED)
+@pytest.mark.parametrize("member", ["../a", "/etc/a", "word/../../a", "C:/a", "a\\..\\b"])
+def test_members_that_reach_outside_are_refused(suffix: str, member: str, tmp_path: Path) -> None:
+    assert "names files outside" in _zip_refusal(_with_member(suffix, member, b"a"), suffix, tmp_path)
+
+
+@pytest.mark.parametrize("suffix", ZIPPED)
+def test_archives_in_archives_are_not_opened(suffix: str, tmp_path: Path) -> None:
+    inner = TEXTS[suffix]
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(_with_member(suffix, f"embeddings/inner{suffix}", inner))
+    assert readers.read(path, path.name).text.count(PROSE) == 1
+
+
+@pytest.mark.parametrize("suffix", ZIPPED)
+def test_nesting_without_end_is_refused(suffix: str, tmp_path: Path) -> None:
+    deep = b"<a>" * 100_000 + b"</a>" * 100_000
+    assert "is damaged or is not" in _zip_refusal(_with_member(suffix, MAIN_PARTS[suffix], deep), suffix, tmp_path)
+
+
+@pytest.mark.parametrize("suffix", ZIPPED)
+def test_members_without_number_are_refused(suffix: str, tmp_path: Path) -> None:
+    many = zip_bytes({f"m{number}": "" for number in range(21_000)})
+    assert "unpacks to more" in _zip_refusal(many, suffix, tmp_path)
+
+
+@pytest.mark.parametrize("suffix", ZIPPED)
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"%PDF-1.4", "is damaged or is not"),
+        (bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600), "old binary format"),
+        (bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600) + "EncryptedPackage".encode("utf-16-le"), "is encrypted"),
+        (zip_bytes({"readme.txt": "text"}), "is damaged or is not"),
+    ],
+    ids=["another kind", "old Office", "encrypted", "another archive"],
+)
+def test_the_wrong_kind_under_the_ending_is_refused(suffix: str, content: bytes, said: str, tmp_path: Path) -> None:
+    assert said in _zip_refusal(content, suffix, tmp_path)
+
+
+@pytest.mark.parametrize("suffix", ZIPPED)
+def test_a_locked_member_is_refused_as_encrypted(suffix: str, tmp_path: Path) -> None:
+    locked = bytearray(TEXTS[suffix])
+    at = locked.find(b"PK\x01\x02")
+    while at >= 0:
+        locked[at + 8] |= 1  # the flag in the directory that says that a password is needed
+        at = locked.find(b"PK\x01\x02", at + 4)
+    assert "is encrypted" in _zip_refusal(bytes(locked), suffix, tmp_path)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".rst"])
+def test_a_text_format_refuses_binary_content_by_its_name(suffix: str, tmp_path: Path) -> None:
+    assert "is not a text file" in _zip_refusal(zip_bytes({"a": b"\0" * 9_000}), suffix, tmp_path)

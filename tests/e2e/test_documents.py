@@ -50,13 +50,13 @@ def test_what_cannot_be_read_is_named_and_the_others_are_added(machine: Machine,
 
 def test_what_nobody_reads_is_refused_when_it_is_named(machine: Machine, tmp_path: Path) -> None:
     write_folder(tmp_path / "notes", 1, sections=1)
-    spreadsheet, bare, pipe = tmp_path / "table.xlsx", tmp_path / "README", tmp_path / "pipe.md"
+    spreadsheet, bare, pipe = tmp_path / "table.numbers", tmp_path / "README", tmp_path / "pipe.md"
     spreadsheet.write_bytes(b"PK\x03\x04")
     bare.write_text("# A file without an ending\n")
     os.mkfifo(pipe)
     over = machine.done("add", spreadsheet, bare, pipe, tmp_path / "notes")
     assert over.out.startswith("1 added, 0 replaced, 0 unchanged, 3 refused; ")
-    assert "table.xlsx is a .xlsx file" in over.err
+    assert "table.numbers is a .numbers file" in over.err
     assert "README is a file without an ending" in over.err
     assert "pipe.md is a device or a pipe" in over.err
 
@@ -67,7 +67,7 @@ def test_when_nothing_could_be_added_the_code_says_so(machine: Machine, tmp_path
     assert over.code == 3
     assert over.err == "refused: empty.md is empty; check the file and add it again.\n"
     (tmp_path / "folder").mkdir()
-    (tmp_path / "folder" / "table.xlsx").touch()
+    (tmp_path / "folder" / "table.numbers").touch()
     over = machine.run("add", tmp_path / "folder")
     assert over.code == 3
     assert "Nothing to add" in over.err

@@ -17,16 +17,31 @@ if TYPE_CHECKING:
     from assistant.types import Document
 
 READERS: dict[str, str] = {
+    ".csv": "assistant.ingest.readers.delimited:DelimitedReader",
+    ".docm": "assistant.ingest.readers.docx:DocxReader",
+    ".docx": "assistant.ingest.readers.docx:DocxReader",
+    ".epub": "assistant.ingest.readers.epub:EpubReader",
     ".htm": "assistant.ingest.readers.html:HtmlReader",
     ".html": "assistant.ingest.readers.html:HtmlReader",
+    ".json": "assistant.ingest.readers.records:RecordsReader",
+    ".jsonl": "assistant.ingest.readers.records:RecordsReader",
     ".markdown": "assistant.ingest.readers.markdown:MarkdownReader",
     ".md": "assistant.ingest.readers.markdown:MarkdownReader",
+    ".ndjson": "assistant.ingest.readers.records:RecordsReader",
+    ".odt": "assistant.ingest.readers.odt:OdtReader",
     ".pdf": "assistant.ingest.readers.pdf:PdfReader",
+    ".rst": "assistant.ingest.readers.rst:RstReader",
     ".text": "assistant.ingest.readers.text:TextReader",
+    ".tsv": "assistant.ingest.readers.delimited:DelimitedReader",
     ".txt": "assistant.ingest.readers.text:TextReader",
     ".xhtml": "assistant.ingest.readers.html:HtmlReader",
+    ".xlsm": "assistant.ingest.readers.spreadsheet:SpreadsheetReader",
+    ".xlsx": "assistant.ingest.readers.spreadsheet:SpreadsheetReader",
 }
 """File name ending -> "module:Class"."""
+
+SAVE_AS = "save it as PDF, DOCX, ODT, HTML, Markdown or text and add that"
+"""What to do with a file of another kind."""
 
 
 def supported_suffixes() -> frozenset[str]:
@@ -49,7 +64,7 @@ def read(path: Path, name: str) -> Document:
     reader = reader_for(path)
     if reader is None:
         kind = f"a {path.suffix} file" if path.suffix else "a file without an ending"
-        raise UnreadableDocument(f"{name} is {kind}; save it as PDF, HTML, Markdown or text and add that.")
+        raise UnreadableDocument(f"{name} is {kind}; {SAVE_AS}.")
     return reader.read(path, name)
 
 

@@ -144,8 +144,8 @@ def test_a_refused_file_is_reported_with_its_reason_and_the_rest_go_on(
 
 
 def test_a_named_file_of_an_unknown_kind_is_refused_with_a_way_out(adder: Adder, manuals: Path) -> None:
-    (manuals / "a.docx").write_bytes(b"PK")
-    (report,) = adder.add([manuals / "a.docx"])
+    (manuals / "a.pages").write_bytes(b"PK")
+    (report,) = adder.add([manuals / "a.pages"])
     assert report.outcome == "refused"
     assert "save it as PDF" in report.reason
 
