@@ -84,7 +84,7 @@ def benchmark_table() -> str:
     card = rows[0].environment
     return "\n".join(lines) + (
         "\n\nMedians over questions about the sample manuals: first token of those that the model words, full answer "
-        f"of all; word F1 with its 95 % interval. {card['cpu']}, {card['cores']} cores, a virtual machine; load average "
-        f"{min(row.environment['load_average'] for row in rows):.1f} to "
+        f"of all; word F1 with its 95 % interval. {card['cpu']}, {card['cores']} cores, a virtual machine; load "
+        f"average {min(row.environment['load_average'] for row in rows):.1f} to "
         f"{max(row.environment['load_average'] for row in rows):.1f}; run {rows[0].run}.\n"
     )
