@@ -63,10 +63,10 @@ def check(folder: Path, name: str) -> Checkpoint:
     for required in REQUIRED:
         if not (folder / required).is_file():
             raise DamagedModelError(f"{name} has no {required}; fetch the whole model again.")
-    _check_safetensors(folder / "model.safetensors", name)
-    config = _object(folder / "config.json", name)
-    pooling = _object(folder / "1_Pooling" / "config.json", name)
-    sentence = _object(folder / "sentence_bert_config.json", name)
+    safetensors_entries(folder / "model.safetensors", name)
+    config = json_object(folder / "config.json", name)
+    pooling = json_object(folder / "1_Pooling" / "config.json", name)
+    sentence = json_object(folder / "sentence_bert_config.json", name)
     _check_modules(folder / "modules.json", name)
     limit = sentence.get("max_seq_length") or config.get("max_position_embeddings")
     dimensions = config.get("hidden_size")
@@ -97,10 +97,15 @@ def _check_modules(path: Path, name: str) -> None:
             raise SourceError(f"{name} has a step {kind} behind its encoder; choose an embedder without one.")
 
 
-def _object(path: Path, name: str) -> dict[str, Any]:
-    """Return the JSON object in `path`, {} where there is no such file."""
+def json_object(path: Path, name: str, *, required: bool = False) -> dict[str, Any]:
+    """Return the JSON object in `path`, {} where there is no such file.
+
+    Raises DamagedModelError for a file that holds something else, and for a missing one that is `required`.
+    """
+    if required and not path.is_file():
+        raise DamagedModelError(f"{name} has no {path.name}; fetch the whole model again.")
     try:
-        value = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        value = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     except ValueError as exc:
         raise DamagedModelError(f"{name}: {path.name} is not JSON; fetch the model again.") from exc
     if not isinstance(value, dict):
@@ -108,9 +113,12 @@ def _object(path: Path, name: str) -> dict[str, Any]:
     return value
 
 
-def _check_safetensors(path: Path, name: str) -> None:
-    """Compare the header's promise with the file's size: a broken download ends early."""
-    damaged = DamagedModelError(f"{name}: model.safetensors is truncated or damaged; fetch the model again.")
+def safetensors_entries(path: Path, name: str) -> list[dict[str, Any]]:
+    """Return what the header of a safetensors file says of each tensor, after comparing it with the file's size.
+
+    A broken download ends early. Raises DamagedModelError.
+    """
+    damaged = DamagedModelError(f"{name}: {path.name} is truncated or damaged; fetch the model again.")
     size = path.stat().st_size
     with path.open("rb") as file:
         prefix = file.read(8)
@@ -119,9 +127,10 @@ def _check_safetensors(path: Path, name: str) -> None:
             raise damaged
         try:
             header = json.loads(file.read(length))
-            ends = [entry["data_offsets"][1] for key, entry in header.items() if key != "__metadata__"]
-            complete = bool(ends) and 8 + length + max(ends) == size
+            entries = [entry for key, entry in header.items() if key != "__metadata__"]
+            ends = [int(entry["data_offsets"][1]) for entry in entries]
         except (ValueError, KeyError, TypeError, IndexError, AttributeError) as exc:
             raise damaged from exc
-    if not complete:
+    if not ends or 8 + length + max(ends) != size:
         raise damaged
+    return entries

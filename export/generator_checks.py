@@ -3,16 +3,14 @@
 Knows JSON and the safetensors header. Reads no weights, imports no model library, and never opens a pickle.
 """
 
-import json
 import math
 import shutil
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from export.checkpoints import HEADER_LIMIT, LICENCE_FILES, PICKLES
+from export.checkpoints import LICENCE_FILES, PICKLES, json_object, safetensors_entries
 from export.errors import DamagedModelError, SourceError
 
 INDEX = "model.safetensors.index.json"
@@ -63,8 +61,8 @@ def check(folder: Path, name: str) -> Facts:
 
     Raises DamagedModelError for missing or truncated files, SourceError for what is no generator that we can take.
     """
-    config = _object(folder / "config.json", name, required=True)
-    tokenizer = _object(folder / "tokenizer_config.json", name)
+    config = json_object(folder / "config.json", name, required=True)
+    tokenizer = json_object(folder / "tokenizer_config.json", name)
     architecture = (config.get("architectures") or [None])[0]
     if not isinstance(architecture, str) or not architecture.endswith(TEXT_GENERATORS):
         raise SourceError(f"{name} is no text generator (its architecture is {architecture}); choose another model.")
@@ -87,7 +85,7 @@ def _weights(folder: Path, name: str) -> list[Path]:
     """Return the files of weights: the one, or all that the index names."""
     if (folder / "model.safetensors").is_file():
         return [folder / "model.safetensors"]
-    named = _object(folder / INDEX, name).get("weight_map")
+    named = json_object(folder / INDEX, name).get("weight_map")
     if not isinstance(named, dict) or not named:
         raise DamagedModelError(f"{name} has no model.safetensors; fetch the whole model again.")
     paths = [folder / Path(str(each)).name for each in sorted(set(named.values()))]
@@ -99,23 +97,12 @@ def _weights(folder: Path, name: str) -> list[Path]:
 
 def _parameters(path: Path, name: str) -> int:
     """Return how many values a safetensors file holds, after comparing its header with its size."""
-    damaged = DamagedModelError(f"{name}: {path.name} is truncated or damaged; fetch the model again.")
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        prefix = file.read(8)
-        length = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else 0
-        if not 2 <= length <= min(HEADER_LIMIT, size - 8):
-            raise damaged
-        try:
-            header = json.loads(file.read(length))
-            entries = [entry for key, entry in header.items() if key != "__metadata__"]
-            counts = [_values(entry) for entry in entries]
-            ends = [int(entry["data_offsets"][1]) for entry in entries]
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as exc:
-            raise damaged from exc
-    if not ends or 8 + length + max(ends) != size:
-        raise damaged
-    strange = sorted({entry["dtype"] for entry in entries} - FLOATS)
+    entries = safetensors_entries(path, name)
+    try:
+        counts = [_values(entry) for entry in entries]
+        strange = sorted({entry["dtype"] for entry in entries} - FLOATS)
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as exc:
+        raise DamagedModelError(f"{name}: {path.name} is truncated or damaged; fetch the model again.") from exc
     if strange:
         raise SourceError(f"{name} holds tensors of type {strange[0]}; name its original float weights.")
     return sum(counts)
@@ -134,20 +121,7 @@ def _template(folder: Path, tokenizer: Mapping[str, Any], name: str) -> str | No
     """Return the chat template from wherever this model keeps it."""
     if (folder / "chat_template.jinja").is_file():
         return (folder / "chat_template.jinja").read_text(encoding="utf-8")
-    found = _object(folder / "chat_template.json", name).get("chat_template") or tokenizer.get("chat_template")
+    found = json_object(folder / "chat_template.json", name).get("chat_template") or tokenizer.get("chat_template")
     if isinstance(found, list):  # several by name; the one called "default" is what everybody uses
         found = next((each.get("template") for each in found if each.get("name") == "default"), None)
     return found if isinstance(found, str) and found.strip() else None
-
-
-def _object(path: Path, name: str, *, required: bool = False) -> dict[str, Any]:
-    """Return the JSON object in `path`, {} where there is no such file and none is required."""
-    if required and not path.is_file():
-        raise DamagedModelError(f"{name} has no {path.name}; fetch the whole model again.")
-    try:
-        value = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    except ValueError as exc:
-        raise DamagedModelError(f"{name}: {path.name} is not JSON; fetch the model again.") from exc
-    if not isinstance(value, dict):
-        raise DamagedModelError(f"{name}: {path.name} is not a JSON object; fetch the model again.")
-    return value

@@ -75,8 +75,6 @@ def restore(source: Path, path: Path, busy_timeout: float = 30.0) -> Path | None
     _discard(partial)
     try:
         _copy(source, partial)
-        with Store.open(partial, create=False, busy_timeout=busy_timeout):
-            pass  # brought up to date, if an older version wrote it
         _require_sound(partial, f"The backup {source} is damaged")
         return _take_over(partial, path, busy_timeout)
     except OSError as exc:
@@ -129,6 +127,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _require_sound(path: Path, sentence: str) -> None:
+    """Check a copy of our own, which is brought up to date first if an older version wrote it."""
     with Store.open(path, create=False) as copy:
         problems = copy.check()
         copy.leave_no_journal()

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -127,8 +128,9 @@ def test_a_server_ends_when_its_client_is_gone():
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
     )
     pid = int(done.stdout)
-    if psutil.pid_exists(pid):
+    with suppress(psutil.NoSuchProcess):  # it may be gone before we look
         psutil.Process(pid).wait(30)
+    assert not psutil.pid_exists(pid)
 
 
 def test_a_question_of_many_lines_or_of_any_character_is_one_question():
