@@ -66,6 +66,14 @@ class Document:
     media_type: str
     revised: str | None = None
     """Revision date that the document states, ISO 8601, or None."""
+    modified: str | None = None
+    """Day on which its file was last changed, ISO 8601, or None: what is known where it states no date."""
+    language: str | None = None
+    """Most of it is written in this language, ISO 639-1; None where that cannot be told."""
+    abbreviations: tuple[str, ...] = ()
+    """Words that it writes with a full stop inside a sentence, lower case, without the stop, in order."""
+    archive: str | None = None
+    """Absolute path of the archive that it is one article of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +105,22 @@ class Passage:
         """The text that is embedded: title and headings, table header, then the passage itself."""
         headings = " > ".join(dict.fromkeys((self.title, *self.heading_path)))
         return "\n".join(part for part in (headings, self.context, self.text) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which documents are searched: those that meet each condition that is given; without any, all."""
+
+    documents: tuple[str, ...] = ()
+    """Names or sources, or ends of them: one of these."""
+    languages: tuple[str, ...] = ()
+    """ISO 639-1: one of these."""
+    tags: tuple[str, ...] = ()
+    """One of these."""
+
+    def __bool__(self) -> bool:
+        """Whether there is any condition."""
+        return bool(self.documents or self.languages or self.tags)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,13 +17,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from assistant.errors import InputError
-from assistant.store import checks, folders, fulltext, reading, schema, writing
+from assistant.store import archives, checks, folders, fulltext, reading, schema, tags, writing
 from assistant.store import vectors as vector_rows
 from assistant.store.connection import connect, now
 from assistant.store.guard import guarded, translated
 from assistant.store.records import DocumentRecord, EmbedderRecord, Outcome, Problem, RowDamaged, Statistics
 from assistant.store.vectors import Ids, Vectors
-from assistant.types import Document, Passage
+from assistant.types import Document, Passage, Scope
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -189,6 +189,45 @@ class Store:
             passages = reading.passages(self._db, ids.tolist())
         return {passages[id_].searchable(): row for id_, row in zip(ids.tolist(), matrix, strict=True)}
 
+    # Embedders
+
+    @property
+    @guarded
+    def live(self) -> str | None:
+        """Fingerprint of the embedder whose vectors answers come from; None while there are none."""
+        return vector_rows.live(self._db)
+
+    @guarded
+    def without_vector(self, fingerprint: str, limit: int) -> dict[int, Passage]:
+        """The first passages that have no vector of this embedder, by id."""
+        with self.snapshot():
+            return reading.passages(self._db, vector_rows.missing(self._db, fingerprint, limit))
+
+    def put_vectors(self, ids: Sequence[int], vectors: Vectors, fingerprint: str) -> int:
+        """Store this embedder's vectors of these passages; returns of how many.
+
+        A passage that is gone meanwhile, or has a vector already, is left out.
+
+        Raises:
+            ValueError: the parts do not belong together, or the vectors have another length than before.
+        """
+        stored = vector_rows.require_vectors(vectors, len(ids))
+        with self._writing() as db:
+            wanted = set(vector_rows.lacking(db, ids, fingerprint))
+            rows = [row for row, id_ in enumerate(ids) if id_ in wanted]
+            vector_rows.insert(db, [ids[row] for row in rows], stored[rows], fingerprint)
+        return len(rows)
+
+    def make_live(self, fingerprint: str) -> bool:
+        """Let answers come from this embedder's vectors, in one step; False while a passage has none of it."""
+        with self._writing() as db:
+            return vector_rows.make_live(db, fingerprint)
+
+    def drop_other_vectors(self, limit: int) -> int:
+        """Remove up to `limit` vectors of embedders that are not live; returns how many there were."""
+        with self._writing() as db:
+            return vector_rows.drop_others(db, limit)
+
     # Folders that are followed
 
     @guarded
@@ -220,7 +259,60 @@ class Store:
         with self._writing() as db:
             folders.take_back(db, [reading.storable_key(source) for source in sources])
 
+    # Archives: files that hold many documents
+
+    @guarded
+    def archive_known(self, source: str, content_hash: str) -> bool:
+        """Whether the archive with this content was read to its end."""
+        return archives.known(self._db, reading.storable_key(source), content_hash)
+
+    def archive_read(self, source: str, content_hash: str) -> None:
+        """Note that the archive with this content was read to its end."""
+        with self._writing() as db:
+            archives.finish(db, source, content_hash)
+
+    def archive_forgotten(self, source: str) -> None:
+        """Let the archive be read again; what came out of it stays."""
+        with self._writing() as db:
+            archives.forget(db, reading.storable_key(source))
+
+    @guarded
+    def archived(self, source: str) -> dict[str, str]:
+        """What came out of the archive and is stored: content hash by the article's source."""
+        return archives.articles(self._db, reading.storable_key(source))
+
+    # Tags
+
+    @guarded
+    def tags(self) -> list[tuple[str, str]]:
+        """Paths and the tags that everything at or below them has, in order."""
+        return tags.rows(self._db)
+
+    def tag(self, path: str, words: Sequence[str]) -> None:
+        """Give what is at or below a path these tags, also what comes later.
+
+        Raises:
+            InputError: the path is not Unicode.
+        """
+        with self._writing() as db:
+            tags.add(db, folders.unicode_path(path), words)
+
+    def untag(self, path: str, words: Sequence[str]) -> int:
+        """Take tags from a path; how many of them it had itself."""
+        with self._writing() as db:
+            return tags.remove(db, reading.storable_key(path), words)
+
     # Passages
+
+    @guarded
+    def ids_within(self, scope: Scope) -> Ids:
+        """The ids of the passages of the documents within `scope`, ascending.
+
+        Raises:
+            InputError: the scope names a document, a language or a tag that there is none of.
+        """
+        with self.snapshot():
+            return reading.ids_within(self._db, scope)
 
     @guarded
     def passage(self, ids: Iterable[int]) -> dict[int, Passage]:

@@ -25,12 +25,22 @@ def add(db: Database, path: str, added_at: str) -> bool:
     Raises:
         InputError: its path is not Unicode, so it could not be found again.
     """
+    path = unicode_path(path)
+    return db.execute("INSERT OR IGNORE INTO folders VALUES (?, ?)", (path, added_at)).rowcount > 0
+
+
+def unicode_path(path: str) -> str:
+    """The path itself.
+
+    Raises:
+        InputError: it is not Unicode, so it could not be found again.
+    """
     try:
         path.encode()
     except UnicodeEncodeError:
         shown = path.encode(errors="replace").decode()
-        raise InputError(f"The name of the folder {shown} is not Unicode; rename it and add it again.") from None
-    return db.execute("INSERT OR IGNORE INTO folders VALUES (?, ?)", (path, added_at)).rowcount > 0
+        raise InputError(f"The name {shown} is not Unicode; rename the file or folder and add it again.") from None
+    return path
 
 
 def remove(db: Database, path: str) -> bool:

@@ -9,6 +9,10 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from assistant.errors import InputError
+from assistant.store import tags
 from assistant.store.records import (
     PASSAGE_COLUMNS,
     RECORD_COLUMNS,
@@ -18,7 +22,8 @@ from assistant.store.records import (
     document_text,
     passage_value,
 )
-from assistant.types import Passage
+from assistant.store.vectors import Ids
+from assistant.types import Passage, Scope
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -32,7 +37,8 @@ def documents(db: Database) -> list[DocumentRecord]:
         f"SELECT {RECORD_COLUMNS}, (SELECT count(*) FROM passages WHERE document_id = documents.id) AS "
         "passages FROM documents ORDER BY name"
     )
-    return [document_record(row, row["passages"]) for row in rows]
+    tagged = tags.rows(db)
+    return [document_record(row, row["passages"], tags.of(row["source"], tagged)) for row in rows]
 
 
 def document(db: Database, name_or_source: str) -> tuple[DocumentRecord, str] | None:
@@ -44,20 +50,57 @@ def document(db: Database, name_or_source: str) -> tuple[DocumentRecord, str] | 
         {"key": storable_key(name_or_source)},
     )
     for row in rows:
-        return document_record(row, row["passages"]), document_text(row)
+        tagged = tags.of(row["source"], tags.rows(db))
+        return document_record(row, row["passages"], tagged), document_text(row)
     return None
 
 
 def find(db: Database, pattern: str) -> list[DocumentRecord]:
     """The documents meant by `pattern`: of that name or source, else those whose path ends with it."""
-    found = documents(db)
-    exact = [record for record in found if pattern in (record.name, record.source)]
+    return _matching(documents(db), pattern)
+
+
+def _matching(records: list[DocumentRecord], pattern: str) -> list[DocumentRecord]:
+    exact = [record for record in records if pattern in (record.name, record.source)]
     ending = "/" + pattern.replace("\\", "/").lstrip("/")
     return exact or [
         record
-        for record in found
+        for record in records
         if any(path.replace("\\", "/").endswith(ending) for path in (record.name, record.source))
     ]
+
+
+def select(db: Database, scope: Scope) -> list[DocumentRecord]:
+    """The documents within a scope, by name.
+
+    Raises:
+        InputError: it names a document, a language or a tag that there is none of.
+    """
+    found = documents(db)
+    named = {record.name for pattern in scope.documents for record in _named(found, pattern)}
+    for language in scope.languages:
+        if not any(record.language == language for record in found):
+            held = ", ".join(sorted({record.language for record in found if record.language})) or "none is known"
+            raise InputError(f"No document is in the language {language}; there are: {held}.")
+    for tag in scope.tags:
+        if not any(tag in record.tags for record in found):
+            held = ", ".join(sorted({tag for record in found for tag in record.tags}))
+            there = f"there are: {held}" if held else "give one with `fieldmate docs tag`"
+            raise InputError(f"No document has the tag {tag}; {there}.")
+    return [
+        record
+        for record in found
+        if (not scope.documents or record.name in named)
+        and (not scope.languages or record.language in scope.languages)
+        and (not scope.tags or set(scope.tags) & set(record.tags))
+    ]
+
+
+def _named(records: list[DocumentRecord], pattern: str) -> list[DocumentRecord]:
+    found = _matching(records, pattern)
+    if not found:
+        raise InputError(f"There is no document called {pattern}; list the documents to see their names.")
+    return found
 
 
 def storable_key(text: str) -> str:
@@ -97,6 +140,21 @@ def passage_ids(db: Database, name: str | None) -> list[int]:
         values,
     )
     return [int(row[0]) for row in rows]
+
+
+def ids_within(db: Database, scope: Scope) -> Ids:
+    """The ids of the passages within a scope, ascending.
+
+    Raises:
+        InputError: see `select`.
+    """
+    names = {record.name for record in select(db, scope)}
+    wanted = [id_ for id_, name in db.execute("SELECT id, name FROM documents").fetchall() if name in names]
+    found: list[int] = []
+    for batch in _batched(sorted(wanted)):
+        marks = ", ".join("?" * len(batch))
+        found += [row[0] for row in db.execute(f"SELECT id FROM passages WHERE document_id IN ({marks})", batch)]
+    return np.array(sorted(found), dtype=np.int64)
 
 
 def _passages(db: Database, where: str, values: list[int]) -> dict[int, Passage]:

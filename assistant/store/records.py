@@ -48,6 +48,18 @@ class DocumentRecord:
     """The last page on which something begins; None where the format has no pages."""
     added_at: str
     """When it was stored, UTC, ISO 8601."""
+    modified: str | None = None
+    """Day on which its file was last changed; see `Document`, also for the next three."""
+    language: str | None = None
+    archive: str | None = None
+    abbreviations: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    """What its owner has sorted it under, in order."""
+
+    @property
+    def dated(self) -> str | None:
+        """The date to show: the one it states, else its file's."""
+        return self.revised or self.modified
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +112,10 @@ def require_storable(document: Document) -> None:
     Raises:
         UnreadableDocument: it cannot: a file name in another encoding is the usual cause.
     """
-    for text in (document.source, document.name, document.title, document.text, document.revised or ""):
+    texts = (document.source, document.name, document.title, document.text, document.revised, document.archive)
+    for text in (*texts, *document.abbreviations):
         try:
-            text.encode()
+            (text or "").encode()
         except UnicodeEncodeError:
             shown = document.name.encode(errors="replace").decode()
             raise UnreadableDocument(
@@ -123,6 +136,10 @@ def document_row(document: Document, added_at: str) -> dict[str, Any]:
         "pages": max((block.page for block in document.blocks if block.page is not None), default=None),
         "characters": len(document.text),
         "added_at": added_at,
+        "modified": document.modified,
+        "language": document.language,
+        "archive": document.archive,
+        "abbreviations": json.dumps(document.abbreviations, ensure_ascii=False),
     }
     row["checksum"] = checksum(*row.values())
     row["text_checksum"] = checksum(document.text)
@@ -130,11 +147,14 @@ def document_row(document: Document, added_at: str) -> dict[str, Any]:
     return row
 
 
-RECORD_COLUMNS = "source, name, title, media_type, content_hash, revised, pages, characters, added_at, checksum"
+RECORD_COLUMNS = (
+    "source, name, title, media_type, content_hash, revised, pages, characters, added_at, modified, language, archive, "
+    "abbreviations, checksum"
+)
 """In the order of the checksum."""
 
 
-def document_record(row: Mapping[str, Any], passages: int) -> DocumentRecord:
+def document_record(row: Mapping[str, Any], passages: int, tags: Sequence[str] = ()) -> DocumentRecord:
     """The record in a row with `RECORD_COLUMNS`.
 
     Raises:
@@ -143,7 +163,8 @@ def document_record(row: Mapping[str, Any], passages: int) -> DocumentRecord:
     fields = {column: row[column] for column in RECORD_COLUMNS.split(", ")}
     if not _matches(fields.pop("checksum"), *fields.values()):
         raise RowDamaged("the record of a document has changed by itself")
-    return DocumentRecord(passages=passages, **fields)
+    fields["abbreviations"] = tuple(json.loads(fields["abbreviations"]))
+    return DocumentRecord(passages=passages, tags=tuple(tags), **fields)
 
 
 def document_text(row: Mapping[str, Any]) -> str:

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from assistant.store.records import checksum
+
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
@@ -96,9 +98,48 @@ CREATE TABLE left_out (source TEXT PRIMARY KEY NOT NULL);
 # left_out: removed by the owner though its file is still in a folder; a sync must not bring it back.
 
 
+_DESCRIPTIONS = """
+ALTER TABLE documents ADD COLUMN modified TEXT;
+ALTER TABLE documents ADD COLUMN language TEXT;
+ALTER TABLE documents ADD COLUMN archive TEXT;
+ALTER TABLE documents ADD COLUMN abbreviations TEXT NOT NULL DEFAULT '[]';
+CREATE INDEX documents_archive ON documents (archive) WHERE archive IS NOT NULL;
+CREATE TABLE tags (path TEXT NOT NULL, tag TEXT NOT NULL, PRIMARY KEY (path, tag)) WITHOUT ROWID;
+CREATE TABLE archives (source TEXT PRIMARY KEY NOT NULL, content_hash TEXT NOT NULL);
+CREATE TABLE bundles (
+    name TEXT PRIMARY KEY NOT NULL,
+    version INTEGER NOT NULL,
+    content TEXT NOT NULL,
+    signer TEXT NOT NULL,
+    made_at TEXT NOT NULL,
+    applied_at TEXT NOT NULL,
+    undo TEXT
+);
+INSERT INTO meta SELECT 'embedder', id FROM embedders
+    ORDER BY (SELECT count(*) FROM vectors WHERE embedder_id = embedders.id) DESC, id DESC LIMIT 1;
+"""
+# tags: every document whose source is the path, or below it, has the tag, also one that comes later.
+# archives: what was read to its end; of one that was not, some articles may be there.
+# bundles: content is the SHA-256 of the list of the bundle's documents, signer the public key of who published it, undo
+# the SHA-256 of the file that leads back to the version before, NULL where there is none.
+# The row 'embedder' of meta: whose vectors answers come from. There may be others, made beside them for a change.
+
+
+def _describe(db: Database) -> None:
+    """Add what is known of a document beyond its text, within the checksum of its record."""
+    db.executescript(_DESCRIPTIONS)
+    before = ("source", "name", "title", "media_type", "content_hash", "revised", "pages", "characters", "added_at")
+    rows = db.execute(f"SELECT id, checksum, {', '.join(before)} FROM documents").fetchall()
+    for id_, expected, *fields in rows:
+        if checksum(*fields) == expected:  # One that is damaged must stay recognisable as that.
+            new = checksum(*fields, None, None, None, "[]")
+            db.execute("UPDATE documents SET checksum = ? WHERE id = ?", (new, id_))
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration("first tables", lambda db: db.executescript(_TABLES)),
     Migration("folders that are followed", lambda db: db.executescript(_FOLDERS)),
+    Migration("what is known of documents", _describe),
 )
 
 

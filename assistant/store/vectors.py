@@ -61,6 +61,7 @@ def insert(db: Database, passage_ids: Sequence[int], vectors: Vectors, fingerpri
     row = db.execute("SELECT id, dimensions FROM embedders WHERE fingerprint = ?", (fingerprint,)).fetchone()
     if row[1] != dimensions:
         raise ValueError(f"the vectors of {fingerprint!r} have {row[1]} dimensions, not {dimensions}")
+    db.execute("INSERT OR IGNORE INTO meta VALUES ('embedder', ?)", (row[0],))
     blobs = (vector.tobytes() for vector in vectors)
     db.conn.executemany(
         "INSERT INTO vectors (passage_id, embedder_id, checksum, vector) VALUES (?, ?, ?, ?)",
@@ -73,6 +74,54 @@ def forget_unused_embedders(db: Database) -> None:
     db.execute(
         "DELETE FROM embedders WHERE NOT EXISTS (SELECT 1 FROM vectors WHERE vectors.embedder_id = embedders.id)"
     )
+    db.execute("DELETE FROM meta WHERE key = 'embedder' AND value NOT IN (SELECT id FROM embedders)")
+
+
+def live(db: Database) -> str | None:
+    """Fingerprint of the embedder whose vectors answers come from; None while there are none."""
+    row = db.execute(
+        "SELECT fingerprint FROM embedders WHERE id = (SELECT value FROM meta WHERE key = 'embedder')"
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
+def missing(db: Database, fingerprint: str, limit: int) -> list[int]:
+    """Ids of the first passages without a vector of this embedder, ascending."""
+    rows = db.execute(
+        "SELECT id FROM passages WHERE NOT EXISTS (SELECT 1 FROM vectors WHERE passage_id = passages.id "
+        "AND embedder_id = ?) ORDER BY id LIMIT ?",
+        (embedder_id(db, fingerprint), limit),
+    )
+    return [int(row[0]) for row in rows]
+
+
+def lacking(db: Database, ids: Sequence[int], fingerprint: str) -> list[int]:
+    """Which of these passages are there and have no vector of this embedder."""
+    embedder = embedder_id(db, fingerprint)
+    statement = (
+        "SELECT 1 FROM passages WHERE id = ? AND NOT EXISTS (SELECT 1 FROM vectors WHERE passage_id = passages.id "
+        "AND embedder_id = ?)"
+    )
+    return [id_ for id_ in ids if db.execute(statement, (id_, embedder)).fetchone()]
+
+
+def make_live(db: Database, fingerprint: str) -> bool:
+    """Let answers come from this embedder's vectors; False, and nothing done, while a passage has none."""
+    if missing(db, fingerprint, 1):
+        return False
+    db.execute("INSERT OR REPLACE INTO meta VALUES ('embedder', ?)", (embedder_id(db, fingerprint),))
+    return True
+
+
+def drop_others(db: Database, limit: int) -> int:
+    """Remove up to `limit` vectors of embedders that are not live; how many there were."""
+    removed = db.execute(
+        "DELETE FROM vectors WHERE id IN (SELECT id FROM vectors WHERE embedder_id IN (SELECT id FROM embedders "
+        "WHERE id <> (SELECT value FROM meta WHERE key = 'embedder')) LIMIT ?)",
+        (limit,),
+    ).rowcount
+    forget_unused_embedders(db)
+    return int(removed)
 
 
 def keys(db: Database, fingerprint: str) -> Ids:

@@ -13,9 +13,10 @@ from sqlite_utils import Database
 
 from assistant.errors import KnowledgeBaseDamaged, KnowledgeBaseTooNew, StorageError
 from assistant.store import Store, schema
-from tests.unit.store.samples import filled, parts
+from tests.unit.store.samples import FINGERPRINT, filled, parts
 
-VERSION_1 = Path(__file__).parent / "artifacts" / "version-1.db.gz"
+OLDER = {f"version {n}": Path(__file__).parent / "artifacts" / f"version-{n}.db.gz" for n in (1, 2)}
+"""Knowledge bases as earlier versions of the schema wrote them; see `artifacts/make_version.py`."""
 
 
 def test_a_new_file_has_its_marks_and_modes(store: Store, path: Path) -> None:
@@ -97,11 +98,14 @@ def test_a_newer_version_is_refused_and_left_as_it_is(path: Path) -> None:
             Store.open(path, create=False, read_only=read_only)
 
 
-def test_what_version_1_wrote_can_be_read_and_written(path: Path) -> None:
-    path.write_bytes(gzip.decompress(VERSION_1.read_bytes()))
+@pytest.mark.parametrize("origin", OLDER)
+def test_what_an_older_version_wrote_can_be_read_and_written(path: Path, origin: str) -> None:
+    path.write_bytes(gzip.decompress(OLDER[origin].read_bytes()))
     with Store.open(path, create=False) as store:
         assert schema.version(store._db) == len(schema.MIGRATIONS)
         assert store.check() == []
+        assert store.live == FINGERPRINT
+        assert [(record.language, record.tags) for record in store.documents()] == [(None, ()), (None, ())]
         assert list(store.passage(store.passage_ids("manual-1.md")).values()) == parts("manual-1.md", 3, seed=1)[1]
         assert store.lexical(["manual-0.md"], 5)
         assert store.put(*parts("manual-1.md", 3, seed=1)) == "unchanged"
@@ -111,19 +115,29 @@ def test_what_version_1_wrote_can_be_read_and_written(path: Path) -> None:
 @pytest.fixture
 def next_version(monkeypatch: pytest.MonkeyPatch) -> None:
     """One more migration than there is."""
-    step = schema.Migration("tags", lambda db: db.executescript("CREATE TABLE tags (tag TEXT);"))
+    step = schema.Migration("notes", lambda db: db.executescript("CREATE TABLE notes (note TEXT);"))
     monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, step))
 
 
-@pytest.mark.parametrize("origin", ["empty", "version 1"])
+def test_a_record_that_was_damaged_before_an_upgrade_is_still_seen_to_be(path: Path) -> None:
+    path.write_bytes(gzip.decompress(OLDER["version 2"].read_bytes()))
+    raw = sqlite3.connect(path)
+    raw.execute("UPDATE documents SET revised = '2025-05-01' WHERE name = 'manual-1.md'")
+    raw.commit()
+    raw.close()
+    with Store.open(path, create=False) as store:
+        assert any("record of a document" in problem.message for problem in store.check())
+
+
+@pytest.mark.parametrize("origin", ["empty", *OLDER])
 def test_migrations_are_applied_once_and_recorded(path: Path, next_version: None, origin: str) -> None:
-    if origin == "version 1":
-        path.write_bytes(gzip.decompress(VERSION_1.read_bytes()))
+    if origin in OLDER:
+        path.write_bytes(gzip.decompress(OLDER[origin].read_bytes()))
     for _ in range(2):
         with Store.open(path, create=True) as store:
             recorded = store._db.execute("SELECT number, name FROM migrations ORDER BY number").fetchall()
             assert recorded == [(n, one.name) for n, one in enumerate(schema.MIGRATIONS, start=1)]
-            assert store._db["tags"].exists()
+            assert store._db["notes"].exists()
             assert store.check() == []
 
 
