@@ -7,21 +7,42 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from assistant.dialogue.sessions import Sessions
-from assistant.errors import UsageError
+from assistant.errors import InputError, UsageError
 from assistant.protocols import Cancelled
 from assistant.retrieval.followup import standalone
 from assistant.settings import Settings
-from assistant.types import AddReport, Answer, AnswerDone, AnswerEvent, FileReport, Hit, Question, SyncReport, Turn
+from assistant.store.tags import is_below
+from assistant.types import (
+    AddReport,
+    Answer,
+    AnswerDone,
+    AnswerEvent,
+    FileReport,
+    Hit,
+    Question,
+    Scope,
+    SyncReport,
+    Turn,
+)
 
 if TYPE_CHECKING:
+    from assistant.artifacts.progress import Report
+    from assistant.bundles.keys import PrivateKey
+    from assistant.bundles.manifest import Manifest
+    from assistant.bundles.updating import Updater, UpdateReport
     from assistant.ingest.adding import AddProgress
+    from assistant.ingest.changing import ChangeProgress
+    from assistant.store.bundles import Installed
+    from assistant.store.database import Store
     from assistant.store.records import DocumentRecord
+    from assistant.store.vectors import Ids
+    from assistant.upkeep import Mended, Verdict
     from assistant.wiring import Parts
 
 _HITS = 10
@@ -64,17 +85,22 @@ class Assistant:
         self,
         paths: Iterable[str | PathLike[str]],
         *,
+        tags: Iterable[str] = (),
         progress: Callable[[AddProgress], None] = lambda _: None,
+        changing: Callable[[ChangeProgress], None] = lambda _: None,
         each: Callable[[FileReport], None] = lambda _: None,
     ) -> AddReport:
         """Add files and the readable files below folders; what is unchanged since the last time is skipped.
 
         Folders are followed from then on: see `sync`. A file that was removed from a folder by `remove` comes back only
-        when it is named itself.
+        when it is named itself. Where another embedder has been chosen, what is there is embedded anew first; until
+        that is done answers come from the former one.
 
         Args:
             paths: files and folders.
+            tags: words to sort them under, and whatever comes into the folders later.
             progress: told after each file and each batch of passages.
+            changing: told after each batch of passages that is embedded anew for another embedder.
             each: told what became of each file as soon as that is certain: it is on disk then.
 
         Raises:
@@ -82,35 +108,47 @@ class Assistant:
             KnowledgeBaseError: the knowledge base is busy or damaged.
             ModelError: the embedder is missing or damaged.
         """
+        from assistant.upkeep import build_caches, change_embedder
+
         places = [Path(path).absolute() for path in paths]
         store, adder = self._parts.store(create=True), self._parts.adder
+        change_embedder(self._parts, changing)
+        if tags := tuple(tags):
+            for place in places:
+                store.tag(str(place), tags)
         left_out = store.left_out()
         named = {str(place) for place in places}
-        if left_out & named:
-            store.take_back(sorted(left_out & named))
+        files = [str(place) for place in places if not place.is_dir()]
+        # An archive that is named brings back its articles too.
+        if back := {one for one in left_out if one in named or any(is_below(one, file) for file in files)}:
+            store.take_back(sorted(back))
         for place in places:
             if place.is_dir() and str(place) not in store.folders():
                 store.follow(str(place))
         reports = []
-        for report in adder.add(places, progress, but=left_out - named):
+        for report in adder.add(places, progress, but=left_out - back):
             reports.append(report)
             each(report)
-        self._parts.index.build()
+        self._parts.done_adding()
+        build_caches(self._parts)
         return AddReport(tuple(reports))
 
     def sync(
         self,
         *,
         progress: Callable[[AddProgress], None] = lambda _: None,
+        changing: Callable[[ChangeProgress], None] = lambda _: None,
         each: Callable[[FileReport], None] = lambda _: None,
     ) -> SyncReport:
         """Bring the knowledge base in step with the folders that were added: additions, edits, renames, deletions.
 
         Passages that have not changed keep their vectors. Questions are answered meanwhile, from the old document or
-        the new one. The documents of a folder that is not there stay.
+        the new one. The documents of a folder that is not there stay. Where another embedder has been chosen, what is
+        there is embedded anew first; until that is done answers come from the former one.
 
         Args:
             progress: told after each file and each batch of passages.
+            changing: told after each batch of passages that is embedded anew for another embedder.
             each: told what became of each file as soon as that is certain.
 
         Raises:
@@ -118,14 +156,17 @@ class Assistant:
             KnowledgeBaseError, ModelError: see `add`.
         """
         from assistant.ingest.syncing import Syncer
+        from assistant.upkeep import build_caches, change_embedder
 
         store = self._parts.store(create=False)
+        change_embedder(self._parts, changing)
         syncer = Syncer(store, self._parts.adder)
         reports = []
         for report in syncer.sync(progress):
             reports.append(report)
             each(report)
-        self._parts.index.build()
+        self._parts.done_adding()
+        build_caches(self._parts)
         return SyncReport(tuple(reports), tuple(syncer.kept))
 
     def folders(self) -> list[str]:
@@ -136,19 +177,77 @@ class Assistant:
         """Follow a folder no longer; its documents stay. False when it was not followed."""
         return self._parts.store(create=False).unfollow(str(Path(folder).absolute()))
 
-    def search(self, query: str, k: int = _HITS) -> list[Hit]:
-        """The `k` best passages for `query`, best first."""
+    def tag(self, path: str | PathLike[str], tags: Iterable[str]) -> None:
+        """Sort a document, or all that is and will be in a folder, under these words.
+
+        Raises:
+            InputError: nothing of that name or path is stored or followed.
+        """
+        store = self._parts.store(create=False)
+        for place in _places(store, path):
+            store.tag(place, tuple(tags))
+
+    def untag(self, path: str | PathLike[str], tags: Iterable[str]) -> int:
+        """Take these words from a document or folder; returns how many it had itself.
+
+        Raises:
+            InputError: nothing of that name or path is stored or followed.
+        """
+        store, words = self._parts.store(create=False), tuple(tags)
+        return sum(store.untag(place, words) for place in _places(store, path))
+
+    def search(self, query: str, k: int = _HITS, scope: Scope | None = None) -> list[Hit]:
+        """The `k` best passages for `query`, best first; only of the documents within `scope`.
+
+        Raises:
+            InputError: the scope names a document, a language or a tag that there is none of.
+        """
         query = _worded(query)
-        return list(self._parts.retriever.search(query, k).hits)
+        self._parts.follow_change()
+        return list(self._parts.retriever.search(query, k, self._allowed(scope)).hits)
+
+    def _allowed(self, scope: Scope | None) -> Ids | None:
+        return self._parts.store(create=False).ids_within(scope) if scope else None
+
+    @property
+    def notice(self) -> str:
+        """A sentence while answers come from another embedder than the chosen one; else empty."""
+        if not self._parts.settings.database.exists():
+            return ""
+        former, chosen = self._parts.store(create=False).live, self._parts.chosen
+        if former in (None, chosen):
+            return ""
+        return (
+            f"Answers come from the embedder {former.rpartition(':')[0]} until `fieldmate sync` has made the change to "
+            f"{chosen.rpartition(':')[0]}."
+        )
+
+    def verify(self) -> Verdict:
+        """Derive again everything that the knowledge base promises, and compare; see `assistant.upkeep`."""
+        from assistant.upkeep import verify
+
+        return verify(self._parts)
+
+    def repair(self, progress: Callable[[ChangeProgress], None] = lambda _: None) -> Mended:
+        """Mend what can be derived; see `assistant.upkeep`."""
+        from assistant.upkeep import repair
+
+        return repair(self._parts, progress)
 
     def ask(
-        self, question: str, session: str | None = None, *, cancelled: Cancelled = lambda: False
+        self,
+        question: str,
+        session: str | None = None,
+        *,
+        scope: Scope | None = None,
+        cancelled: Cancelled = lambda: False,
     ) -> Iterator[AnswerEvent]:
         """Answer `question`; the events come as they become certain, and `AnswerDone` is the last.
 
         Args:
             question: in any words.
             session: name of a conversation; its earlier turns help to understand this question. None: no memory.
+            scope: answer from these documents only.
             cancelled: asked between tokens; what was said until then is the answer.
 
         Raises:
@@ -160,19 +259,26 @@ class Assistant:
         question = _worded(question)
         asked = Question(question, self._sessions.history(session))
         searched = standalone(asked)
+        self._parts.follow_change()
+        allowed = self._allowed(scope)
         retriever, answerer = self._parts.retriever, self._parts.answerer
         loaded = (time.perf_counter() - started) * 1000
         events = answerer.answer(
-            asked, searched, lambda: retriever.search(searched, _HITS), cancelled, started=started, load_ms=loaded
+            asked,
+            searched,
+            lambda: retriever.search(searched, _HITS, allowed),
+            cancelled,
+            started=started,
+            load_ms=loaded,
         )
         for event in events:
             if isinstance(event, AnswerDone) and event.answer.status == "answered":
                 self._sessions.remember(session, Turn(question, event.answer.text))
             yield event
 
-    def answer(self, question: str, session: str | None = None) -> Answer:
+    def answer(self, question: str, session: str | None = None, *, scope: Scope | None = None) -> Answer:
         """The same as `ask`, collected."""
-        for event in self.ask(question, session):
+        for event in self.ask(question, session, scope=scope):
             if isinstance(event, AnswerDone):
                 return event.answer
         raise RuntimeError("an answer ended without AnswerDone")
@@ -208,6 +314,85 @@ class Assistant:
         database.parent.mkdir(parents=True, exist_ok=True)
         return restore(Path(path).absolute(), database, self._parts.settings.store.busy_timeout_s)
 
+    def bundle(
+        self,
+        path: str | PathLike[str],
+        key: PrivateKey,
+        *,
+        name: str | None = None,
+        version: int | None = None,
+        since: str | PathLike[str] | None = None,
+    ) -> Manifest:
+        """Publish the knowledge base as the signed bundle `path`; see `assistant.bundles.publishing.publish`."""
+        from assistant.bundles.publishing import publish
+
+        return publish(
+            self._parts.store(create=False),
+            self._bundles,
+            Path(path).absolute(),
+            key,
+            name=name,
+            version=version,
+            since=Path(since).absolute() if since is not None else None,
+            patience_s=self._parts.settings.store.busy_timeout_s,
+        )
+
+    def update(
+        self,
+        source: str | PathLike[str],
+        *,
+        allow_older: bool = False,
+        new_signer: bool = False,
+        report: Report | None = None,
+    ) -> UpdateReport:
+        """Take over a bundle from a file or an http address; see `assistant.bundles.updating.Updater.update`."""
+        done = self._updater(create=True, report=report).update(
+            fspath(source), allow_older=allow_older, new_signer=new_signer
+        )
+        self._build_index()
+        return done
+
+    def roll_back(self, name: str | None = None) -> UpdateReport:
+        """Return to the version before, of the one bundle that is installed, or of that called `name`."""
+        done = self._updater(create=False).roll_back(name)
+        self._build_index()
+        return done
+
+    def remove_bundle(self, name: str | None = None) -> UpdateReport:
+        """Remove a bundle with its documents."""
+        return self._updater(create=False).remove(name)
+
+    def bundles(self) -> list[Installed]:
+        """The bundles that are installed."""
+        from assistant.store.bundles import installed
+
+        return installed(self._parts.store(create=False)) if self._parts.settings.database.exists() else []
+
+    def _updater(self, *, create: bool, report: Report | None = None) -> Updater:
+        from assistant.artifacts.progress import Report
+        from assistant.bundles.updating import Updater
+
+        parts, patience = self._parts, self._parts.settings.store.busy_timeout_s
+        return Updater(
+            lambda: parts.store(create=create),
+            self._bundles,
+            lambda: parts.embedder.fingerprint,
+            report or Report(),
+            patience,
+        )
+
+    def _build_index(self) -> None:
+        from assistant.store.lexical_index import BUILD_FROM
+        from assistant.upkeep import build_caches
+
+        # Only where they are used: a device with a small bundle need not load its embedder to take it.
+        if self._parts.store(create=False).passage_count >= min(BUILD_FROM, self._parts.settings.retrieval.exact_below):
+            build_caches(self._parts)
+
+    @property
+    def _bundles(self) -> Path:
+        return self._parts.settings.home / "bundles"
+
     def documents(self) -> list[DocumentRecord]:
         """What the knowledge base holds."""
         return self._parts.store(create=False).documents()
@@ -219,13 +404,36 @@ class Assistant:
     def remove(self, pattern: str) -> list[str]:
         """Remove the documents that `pattern` names (a name, a source or the end of one); returns their names.
 
-        A sync does not bring them back while their files are still there.
+        An archive goes as a whole, in one step. A sync does not bring back what is still there as a file.
         """
         store = self._parts.store(create=False)
         names = [record.name for record in store.find_documents(pattern)]
         for name in names:
             store.remove(name, leave_out=True)
-        return names
+        if names:
+            return names
+        ending = f"/{pattern.lstrip('/')}"
+        archives = sorted({one.archive for one in store.documents() if one.archive and one.archive.endswith(ending)})
+        for archive in archives:
+            store.remove_archive(archive, leave_out=True)
+        return archives
+
+
+def _places(store: Store, path: str | PathLike[str]) -> list[str]:
+    """The folder of that path, or the sources of the documents of that name.
+
+    Raises:
+        InputError: there is nothing of the kind.
+    """
+    folder = str(Path(path).absolute())
+    if any(is_below(one, folder) for one in store.folders()):
+        return [folder]
+    found = [record.source for record in store.find_documents(fspath(path))]
+    if not found:
+        found = [folder] if any(is_below(record.source, folder) for record in store.documents()) else []
+    if not found:
+        raise InputError(f"There is no document or folder {path}; list the documents to see their names.")
+    return found
 
 
 def _worded(text: str) -> str:

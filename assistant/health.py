@@ -17,6 +17,7 @@ from assistant.settings import Settings
 
 if TYPE_CHECKING:
     from assistant.store.database import Store
+    from assistant.store.index import VectorIndex
     from assistant.wiring import Parts
 
 State = Literal["ok", "note", "problem"]
@@ -24,6 +25,10 @@ _LITTLE_DISK = 500_000_000
 """Below this many free bytes a manual's worth of vectors and a log may not fit any more."""
 _X86_FEATURES = ("avx2", "fma", "f16c", "avx512_vnni", "avx_vnni")
 _ARM_FEATURES = ("asimd", "asimddp", "asimdhp", "i8mm", "sve")
+_LOOKED_FOR = 50
+_RECALL_AT = 10
+_RECALL = 0.97
+"""Below this share of the exact scan's passages a graph is worth making anew; it is built for .99."""
 _NEEDED = {"x86_64": "avx2", "aarch64": "asimddp"}
 """Without these the matrix kernels that make a small model quick are missing."""
 
@@ -154,20 +159,30 @@ def _contents(parts: Parts, store: Store) -> Iterator[Finding]:
         f"{numbers.documents} documents, {numbers.passages} passages, {numbers.file_bytes / 1e6:.1f} MB; every row was "
         "read and agrees with its checksum.",
     )
-    fingerprint = parts.embedder.fingerprint
-    held = {embedder.fingerprint: embedder.vectors for embedder in numbers.embedders}
-    if numbers.passages and held.get(fingerprint, 0) < numbers.passages:
+    if store.live not in (None, parts.chosen):
         yield Finding(
-            "index",
-            "problem",
-            f"{numbers.passages - held.get(fingerprint, 0)} passages have no vectors of the embedder "
-            f"{parts.settings.embedder.id}; add the documents again.",
-            5,
+            "embedder",
+            "note",
+            f"Answers come from {store.live} and not from the chosen {parts.settings.embedder.id}; run "
+            "`fieldmate sync` to change over.",
         )
-        return
-    parts.index.refresh()
-    if parts.index.note:
-        yield Finding("index", "note", parts.index.note)
+    index = parts.index
+    index.refresh()
+    if index.note:
+        yield Finding("index", "note", index.note)
+    elif index.kind == "exact":
+        yield Finding("index", "ok", f"{index.count} vectors; every one is compared.")
     else:
-        how = "every vector is compared" if parts.index.kind == "exact" else "an HNSW index serves"
-        yield Finding("index", "ok", f"{parts.index.count} vectors; {how}.")
+        yield from _recall(index)
+    parts.lexical.refresh()
+    if parts.lexical.note:
+        yield Finding("index", "note", parts.lexical.note)
+
+
+def _recall(index: VectorIndex) -> Iterator[Finding]:
+    share = index.recall(_LOOKED_FOR, _RECALL_AT)
+    said = f"{index.count} vectors in a graph, which finds {share:.1%} of what comparing every one finds"
+    if share < _RECALL:
+        yield Finding("index", "note", f"{said}; make it anew with `fieldmate verify --repair`.")
+    else:
+        yield Finding("index", "ok", f"{said} ({_LOOKED_FOR} searches for {_RECALL_AT} passages).")

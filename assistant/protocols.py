@@ -112,3 +112,56 @@ class Reader(Protocol):
         Raises:
             UnreadableDocument: it is not such a file, is damaged, encrypted or holds no text.
         """
+
+
+@runtime_checkable
+class Article(Protocol):
+    """One document of an archive, before it is read."""
+
+    @property
+    def source(self) -> str:
+        """The archive's absolute path, a slash and the entry's path."""
+
+    @property
+    def name(self) -> str:
+        """How it will be cited: the archive's name, a slash and the entry's path."""
+
+    @property
+    def content_hash(self) -> str:
+        """Of its document."""
+
+    @property
+    def share(self) -> float:
+        """How much of the archive lies before it, 0 to 1."""
+
+    def read(self) -> Document:
+        """Read it.
+
+        Raises:
+            UnreadableDocument: it holds no text.
+        """
+
+
+@runtime_checkable
+class ArchiveReader(Protocol):
+    """Turns one kind of file that holds many documents into articles."""
+
+    @property
+    def suffixes(self) -> frozenset[str]:
+        """File name endings that it takes, lower case, with the dot."""
+
+    def edition(self, path: Path, name: str) -> str:
+        """What names the content of the archive at `path`, known without reading all of it.
+
+        Raises:
+            UnreadableDocument: it is not such a file or is cut off.
+        """
+
+    def articles(self, path: Path, name: str, progress: Callable[[float], None]) -> Iterator[Article]:
+        """Yield the articles, one in memory at a time; what is no text is passed over.
+
+        `progress` is told how much of the file has been verified, 0 to 1, before the first one comes.
+
+        Raises:
+            UnreadableDocument: it is damaged, or what reads it is not installed. The articles until there are whole.
+        """

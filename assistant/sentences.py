@@ -1,6 +1,7 @@
 """Where sentences begin and end in plain text.
 
-Pure: it knows no document, passage, model or language setting, only a short list of the abbreviations that manuals use.
+Pure: it knows no document, passage, model or language setting, only a short list of the abbreviations that manuals use
+and those that its caller has found in a document.
 A rule can be wrong about one boundary; what never happens is that a character other than white space is in no sentence
 or in two.
 """
@@ -8,7 +9,7 @@ or in two.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 # An end mark with the quotes and brackets that close behind it. A line break always ends a sentence: readers put each
 # block on a line of its own. Full-width marks need no space behind them.
@@ -37,15 +38,16 @@ _BEFORE_ORDINAL = [[article] for article in ("der", "die", "das", "dem", "den", 
 _BEFORE_INITIAL = frozenset({"by", "and", "&", "von", "und", "author", "contact"})
 
 
-def iter_sentences(text: str) -> Iterator[tuple[int, int]]:
+def iter_sentences(text: str, abbreviations: Collection[str] = frozenset()) -> Iterator[tuple[int, int]]:
     """Yield `(start, end)` of each sentence, without the white space around it, in order.
 
-    The spans never overlap, and together they hold every character that is not white space.
+    `abbreviations` are words, lower case and without the stop, that end a sentence only where a capital letter follows,
+    as "max." and "min." do. The spans never overlap, and together they hold every character that is not white space.
     """
     start = _skip_space(text, 0)
     for match in _CANDIDATE.finditer(text):
         end = match.end()
-        if end <= start or (text[match.start()] in ".!?…" and not _ends(text, start, match)):
+        if end <= start or (text[match.start()] in ".!?…" and not _ends(text, start, match, abbreviations)):
             continue
         stop = _rstrip(text, start, end)
         if stop > start:
@@ -56,7 +58,7 @@ def iter_sentences(text: str) -> Iterator[tuple[int, int]]:
         yield start, stop
 
 
-def _ends(text: str, start: int, match: re.Match[str]) -> bool:
+def _ends(text: str, start: int, match: re.Match[str], abbreviations: Collection[str]) -> bool:
     """Whether the end mark found by `match` ends the sentence that began at `start`."""
     following = _next_character(text, match.end())
     if following in ("", "\n"):
@@ -70,10 +72,10 @@ def _ends(text: str, start: int, match: re.Match[str]) -> bool:
         return False
     if mark[0] == "…" or mark.startswith(".."):
         return following.isupper()
-    return not _continues(text, start, match, following)
+    return not _continues(text, start, match, following, abbreviations)
 
 
-def _continues(text: str, start: int, match: re.Match[str], following: str) -> bool:
+def _continues(text: str, start: int, match: re.Match[str], following: str, abbreviations: Collection[str]) -> bool:
     """Whether a single full stop belongs to the word before it: an abbreviation, an ordinal, an initial."""
     before = _WORD_BEFORE.search(text, max(start, match.start() - _LONGEST_WORD), match.start())
     if before is None:
@@ -82,7 +84,7 @@ def _continues(text: str, start: int, match: re.Match[str], following: str) -> b
     at_start = before.start() <= start
     if word in _FIRM:
         return True
-    if word in _SOFT:
+    if word in _SOFT or word in abbreviations:
         return not following.isupper()
     if word.isdigit():
         ordinal = _words_before(text, start, before)[-1:] in _BEFORE_ORDINAL

@@ -58,7 +58,9 @@ class PassageSettings(Struct, frozen=True, forbid_unknown_fields=True):
     max_tokens: Annotated[
         int, Meta(ge=32, description="Longest passage with its headings, in the embedder's tokens.")
     ] = 200
-    max_file_mb: Annotated[Positive, Meta(description="Larger files are refused, in MB (10^6 bytes).")] = 200
+    max_file_mb: Annotated[
+        Positive, Meta(description="Larger files are refused, in MB (10^6 bytes); archives are not.")
+    ] = 200
 
 
 class RetrievalSettings(Struct, frozen=True, forbid_unknown_fields=True):

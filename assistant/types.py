@@ -75,6 +75,11 @@ class Document:
     archive: str | None = None
     """Absolute path of the archive that it is one article of."""
 
+    @property
+    def dated(self) -> str | None:
+        """The date to show: the one it states, else its file's."""
+        return self.revised or self.modified
+
 
 @dataclass(frozen=True, slots=True)
 class Passage:
@@ -95,6 +100,10 @@ class Passage:
     context: str = ""
     """Text that a reader needs beside it, verbatim from the document: the header row of a split table."""
     page: int | None = None
+    dated: str | None = None
+    """`Document.dated` of its document."""
+    abbreviations: tuple[str, ...] = ()
+    """`Document.abbreviations` of its document."""
 
     @property
     def section(self) -> str:
@@ -198,6 +207,8 @@ class Citation:
     end: int
     score: float
     """How well the quote supports the sentence, 0 to 1."""
+    dated: str | None = None
+    """Revision date of the document, ISO 8601, else the day on which its file was last changed."""
 
     @classmethod
     def of(cls, evidence: Evidence) -> Citation:
@@ -212,6 +223,7 @@ class Citation:
             start=evidence.start,
             end=evidence.end,
             score=round(evidence.score, 4),
+            dated=passage.dated,
         )
 
 

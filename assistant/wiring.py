@@ -16,13 +16,14 @@ from assistant.answering.answerer import Answerer, Limits
 from assistant.artifacts.catalogue import load_catalogue
 from assistant.artifacts.library import Artifact, ModelLibrary
 from assistant.artifacts.manifest import MANIFEST
-from assistant.errors import ModelDamaged, ModelMissing, StorageError
+from assistant.errors import KnowledgeBaseError, ModelDamaged, ModelError, ModelMissing, StorageError, UsageError
 from assistant.ingest.adding import Adder
 from assistant.protocols import Embedder, Generator
 from assistant.retrieval.search import Retriever
 from assistant.settings import Settings
 from assistant.store.database import Store
 from assistant.store.index import VectorIndex
+from assistant.store.lexical_index import LexicalIndex
 
 GENERATORS = {
     "gguf": "assistant.engines.llama:LlamaGenerator",
@@ -30,6 +31,9 @@ GENERATORS = {
 }
 EMBEDDERS = {"onnx": "assistant.engines.onnx:OnnxEmbedder"}
 """Artifact format -> "module:Class" of the engine that executes it."""
+
+_SEARCHING = ("answerer", "retriever", "lexical", "index")
+"""Parts that stand on the embedder that serves, those that hold others first."""
 
 
 class Parts:
@@ -60,10 +64,48 @@ class Parts:
 
     @cached_property
     def embedder(self) -> Embedder:
-        """The embedder, loaded."""
-        settings = self.settings.embedder
-        artifact = self.library.installed(settings.id, "embedder")
-        manifest = artifact.manifest
+        """The embedder of the settings, loaded: what documents are added with."""
+        return self._loaded(self.library.installed(self.settings.embedder.id, "embedder"))
+
+    @property
+    def chosen(self) -> str:
+        """Fingerprint of the embedder of the settings, which is not loaded for that."""
+        if "embedder" in self.__dict__:
+            return self.embedder.fingerprint
+        return _fingerprint(self.library.installed(self.settings.embedder.id, "embedder"))
+
+    @cached_property
+    def serving(self) -> Embedder:
+        """The embedder that questions are asked with: the one whose vectors are live.
+
+        After another one has been chosen in the settings this is the former one, until a sync has done the change.
+
+        Raises:
+            KnowledgeBaseError: that one is not on this machine any more.
+        """
+        live = self.store(create=False).live
+        if live is None or live == self.chosen:
+            return self.embedder
+        name = live.rpartition(":")[0]
+        try:
+            artifact = self.library.installed(name, "embedder")
+        except (ModelError, UsageError) as exc:
+            raise _not_here(name, self.settings.embedder.id) from exc
+        if _fingerprint(artifact) != live:
+            raise _not_here(name, self.settings.embedder.id)
+        return self._loaded(artifact)
+
+    def follow_change(self) -> None:
+        """Go over to another embedder if its vectors have become the live ones since the last question."""
+        if "serving" in self.__dict__ and self.store(create=False).live not in (None, self.serving.fingerprint):
+            for name in _SEARCHING:
+                self.__dict__.pop(name, None)
+            former = self.__dict__.pop("serving")
+            if former is not self.__dict__.get("embedder"):
+                former.close()
+
+    def _loaded(self, artifact: Artifact) -> Embedder:
+        settings, manifest = self.settings.embedder, artifact.manifest
         for fact in ("dimensions", "max_tokens", "pooling"):
             if getattr(manifest, fact) is None:
                 raise ModelDamaged(
@@ -72,7 +114,7 @@ class Parts:
                 )
         engine: Embedder = _engine(EMBEDDERS, artifact)(
             artifact.path,
-            f"{artifact.id}:{artifact.sha256[:16]}",
+            _fingerprint(artifact),
             dimensions=manifest.dimensions,
             max_tokens=manifest.max_tokens,
             pooling=manifest.pooling,
@@ -99,10 +141,17 @@ class Parts:
         """Nearest vectors of the open store."""
         return VectorIndex(
             self.store(create=False),
-            self.embedder.fingerprint,
-            self.embedder.dimensions,
+            self.serving.fingerprint,
+            self.serving.dimensions,
             self.settings.index,
             exact_below=self.settings.retrieval.exact_below,
+        )
+
+    @cached_property
+    def lexical(self) -> LexicalIndex:
+        """Words of the open store."""
+        return LexicalIndex(
+            self.store(create=False), self.index.inventory, self.settings.index, self.serving.fingerprint
         )
 
     @cached_property
@@ -112,7 +161,8 @@ class Parts:
         return Retriever(
             self.store(create=False),
             self.index,
-            self.embedder,
+            self.serving,
+            words=self.lexical,
             candidates=settings.candidates,
             dense_weight=settings.dense_weight,
         )
@@ -120,9 +170,13 @@ class Parts:
     @cached_property
     def adder(self) -> Adder:
         """Adds documents; makes the knowledge base where there is none."""
+        return self.adder_to(self.store(create=True))
+
+    def adder_to(self, store: Store) -> Adder:
+        """Adds documents to another store than the open one."""
         settings = self.settings.passages
         return Adder(
-            self.store(create=True),
+            store,
             self.embedder,
             max_tokens=settings.max_tokens,
             max_file_bytes=settings.max_file_mb * 1_000_000,
@@ -143,18 +197,36 @@ class Parts:
             lambda: self.generator,
             self.retriever.similarities,
             self.retriever.section,
-            self.embedder.fingerprint,
+            self.serving.fingerprint,
             limits,
         )
 
     def close(self) -> None:
         """Close what was opened; calling it again is harmless. What is asked for afterwards is made anew."""
-        for name in ("answerer", "retriever", "adder", "index"):  # they hold what is closed below
+        for name in ("adder", *_SEARCHING):  # they hold what is closed below
             self.__dict__.pop(name, None)
-        for name in ("generator", "embedder", "_store"):
+        closed: list[object] = []
+        for name in ("generator", "serving", "embedder", "_store"):
             part = self.__dict__.pop(name, None)
-            if part is not None:
+            if part is not None and not any(part is one for one in closed):
                 part.close()
+                closed.append(part)
+
+    def done_adding(self) -> None:
+        """Free what only adding needs."""
+        self.__dict__.pop("adder", None)
+
+
+def _fingerprint(artifact: Artifact) -> str:
+    """What the store knows an embedder by: other bytes make other vectors."""
+    return f"{artifact.id}:{artifact.sha256[:16]}"
+
+
+def _not_here(former: str, chosen: str) -> KnowledgeBaseError:
+    return KnowledgeBaseError(
+        f"The knowledge base was made searchable by the embedder {former}, which is not here as it was then; run "
+        f"`fieldmate sync` to change to {chosen}."
+    )
 
 
 def cores() -> int:

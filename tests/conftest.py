@@ -14,6 +14,7 @@ import pytest
 from hypothesis import settings
 
 from assistant.engines.onnx import OnnxEmbedder
+from assistant.ingest.describing import Describer
 from assistant.settings import AnsweringSettings, EmbedderSettings, GeneratorSettings, Settings
 from tests.artifacts.tiny import TINY, TINY_ID, open_tiny_embedder
 
@@ -25,6 +26,20 @@ _blocked: list[str] = []
 
 settings.register_profile("fieldmate", derandomize=True, deadline=None, database=None)
 settings.load_profile("fieldmate")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_identifier_of_languages() -> None:
+    """Load what tells languages apart once instead of for every test that adds something: it takes half a second."""
+    identifier: list[Any] = []
+
+    def shared(describer: Describer) -> Any:
+        if not identifier:
+            identifier.append(load(describer))
+        return identifier[0]
+
+    load = Describer._identifier.func  # type: ignore[attr-defined]  # of a cached property
+    Describer._identifier = property(shared)  # type: ignore[assignment]
 
 
 def is_local(host: object) -> bool:

@@ -120,6 +120,9 @@ RULES = [
     ("assistant", ("export", "benchmarks", "tests", "scripts"), "the wheel holds nothing but assistant"),
     ("assistant", ("torch", "transformers", "tensorflow", "sentence_transformers"), "the runtime runs without torch"),
     ("assistant", ("pickle", "shelve", "dill", "cloudpickle", "joblib", "marshal"), "no pickle anywhere"),
+    ("assistant.bundles", ("assistant.engines", "assistant.settings", "assistant.ingest", "assistant.retrieval",
+                           "assistant.answering", "assistant.dialogue", "sqlite3", "sqlite_utils"),
+     "bundles know keys, files and the store"),
     ("assistant.engines", ("assistant.store", "assistant.settings", "assistant.cli", "assistant.wiring",
                            "assistant.artifacts", "assistant.ingest", "assistant.retrieval", "assistant.answering",
                            "assistant.dialogue", "assistant.assistant", "assistant.health"),
@@ -284,6 +287,7 @@ def test_no_module_sets_logging_up() -> None:
 PUBLIC = ("assistant.Assistant", "assistant.Settings", "assistant.__version__", "assistant.assistant",
           "assistant.settings", "assistant.types", "assistant.errors", "assistant.protocols")  # fmt: skip
 BENCHMARKS_MAY = {
+    ("benchmarks.ann", "assistant.wiring"): "embeds text for the comparison of vector indexes",
     ("benchmarks.scenarios.first_token", "assistant.answering.prompt"): "gives plain llama-cpp-python the same prompt",
     ("benchmarks.scenarios.peer_ingest", "assistant.wiring"): "times the embedder by itself against another library",
 }

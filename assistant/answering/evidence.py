@@ -186,7 +186,7 @@ def _facts(quantity: Quantity) -> tuple[str, str]:
 
 
 def _spans(passage: Passage) -> list[_Span]:
-    bounds = list(iter_sentences(passage.text))
+    bounds = list(iter_sentences(passage.text, passage.abbreviations))
     facts = [_Facts(passage.text[start:end]) for start, end in bounds]
     above = _Facts(" \n ".join((passage.title, *passage.heading_path, passage.context)))
     # A row supports by itself: next to it stand the numbers of something else.

@@ -86,7 +86,7 @@ def best_quote(
 
 
 def _sentences(passage: Passage, rank: int) -> list[_Candidate]:
-    bounds = list(iter_sentences(passage.text))
+    bounds = list(iter_sentences(passage.text, passage.abbreviations))
     found = [_Candidate(passage, rank, start, end) for start, end in bounds]
     # The header of a table answers nothing by itself.
     return [one for one in found if not (is_row(one.text) and one.shown == one.text and not passage.context

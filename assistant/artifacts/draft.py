@@ -100,7 +100,7 @@ class Draft:
                     raise SourceError(f"{_said(exc)} ({self._host()})", by_pip=not self._heard) from exc
                 asked = exc.wait_s if isinstance(exc, _RetryError) else 0.0
                 time.sleep(min(max(self._pause_s * 2**failures, asked), _LONGEST_PAUSE_S))
-            except httpx.HTTPError as exc:
+            except (httpx.HTTPError, httpx.InvalidURL) as exc:
                 raise SourceError(f"{_said(exc)} ({self._host()})", by_pip=True) from exc
 
     def wrong(self) -> str | None:

@@ -47,14 +47,14 @@ def show(events: Iterable[AnswerEvent]) -> Answer:
     return answer
 
 
-def place(document: str, section: str, title: str, page: int | None) -> str:
-    """Where something stands, for people: document, section, page."""
+def place(document: str, section: str, title: str, page: int | None, dated: str | None = None) -> str:
+    """Where something stands, for people: document, section, page, and of when the document is."""
     parts = [document]
     if section and section != title:
         parts.append(f"“{section}”")
     if page is not None:
         parts.append(f"page {page}")
-    return ", ".join(parts)
+    return ", ".join(parts) + (f" ({dated})" if dated else "")
 
 
 def _announce(hits: tuple[Hit, ...]) -> bool:
@@ -76,7 +76,7 @@ def _clear() -> bool:
 
 
 def _cited(number: int, citation: Citation) -> str:
-    where = place(citation.document, citation.section, citation.title, citation.page)
+    where = place(citation.document, citation.section, citation.title, citation.page, citation.dated)
     quote = " ".join(citation.quote.split())
     if len(quote) > _QUOTE_CHARACTERS:
         quote = quote[:_QUOTE_CHARACTERS].rstrip() + " …"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from functools import cached_property
 from pathlib import Path
@@ -90,9 +91,41 @@ def generator_option(command: Any) -> Any:
     )(command)
 
 
+def scope_options(command: Any) -> Any:
+    """The options --in, --language and --tag; the command gets them as one `Scope`, called `scope`."""
+
+    @functools.wraps(command)
+    def scoped(
+        *args: Any, documents: tuple[str, ...], languages: tuple[str, ...], tags: tuple[str, ...], **kwargs: Any
+    ) -> Any:
+        from assistant.types import Scope
+
+        return command(
+            *args,
+            scope=Scope(documents, tuple(map(str.lower, languages)), tuple(tag.lstrip("#").casefold() for tag in tags)),
+            **kwargs,
+        )
+
+    for name, parameter, metavar, text in reversed(
+        (
+            ("--in", "documents", "DOCUMENT", "Look only into this document: its name, or the end of it."),
+            ("--language", "languages", "CODE", "Look only into documents in this language: en, de, es …"),
+            ("--tag", "tags", "TAG", "Look only into documents with this tag."),
+        )
+    ):
+        scoped = click.option(name, parameter, metavar=metavar, multiple=True, help=text + " May be repeated.")(scoped)
+    return scoped
+
+
 def print_json(value: object) -> None:
     """Print one object on one line of standard output."""
     click.echo(json.dumps(value, ensure_ascii=False))
+
+
+def say_notice(assistant: Assistant) -> None:
+    """Say on standard error while answers do not come from the chosen embedder."""
+    if notice := assistant.notice:
+        click.echo(notice, err=True)
 
 
 def words(text: str) -> str:

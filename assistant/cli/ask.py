@@ -9,8 +9,9 @@ from pathlib import Path
 import click
 
 from assistant.cli.answers import show
-from assistant.cli.app import App, Command, generator_option, print_json, words
+from assistant.cli.app import App, Command, generator_option, print_json, say_notice, scope_options, words
 from assistant.errors import InputError, UsageError
+from assistant.types import Scope
 
 
 @click.command(cls=Command)
@@ -23,26 +24,29 @@ from assistant.errors import InputError, UsageError
     help="Answer every line of this file, in one process; - reads standard input.",
 )
 @generator_option
+@scope_options
 @click.pass_obj
-def ask(app: App, question: str | None, as_json: bool, file: Path | None) -> None:
+def ask(app: App, question: str | None, as_json: bool, file: Path | None, scope: Scope) -> None:
     """Answer QUESTION from your documents.
 
     \b
     Example:
       fieldmate ask "What does E07 mean?"
+      fieldmate ask "How often is it descaled?" --in coffee/manual.pdf
       fieldmate ask --json --file questions.txt
     """
     if (question is None) == (file is None):
         raise UsageError("Give one question in quotes, or --file with one question a line.")
     with app.assistant() as assistant:
+        say_notice(assistant)
         for text in [words(question or "")] if file is None else _lines(file):
             if as_json:
-                print_json(assistant.answer(text).to_dict())
+                print_json(assistant.answer(text, scope=scope).to_dict())
                 sys.stdout.flush()
                 continue
             if file is not None:
                 click.echo(click.style(f"\n{text}", bold=True))
-            show(assistant.ask(text))
+            show(assistant.ask(text, scope=scope))
 
 
 def _lines(file: Path) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""`fieldmate backup` and `fieldmate restore`."""
+"""`fieldmate verify`, `fieldmate backup` and `fieldmate restore`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,70 @@ from pathlib import Path
 import click
 
 from assistant.cli.app import App, Command, print_json
+from assistant.cli.progress import Bar
+from assistant.errors import KnowledgeBaseError
+from assistant.upkeep import Mended
+
+
+@click.command(cls=Command)
+@click.option("--repair", is_flag=True, help="Mend what can be derived from what is sound.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+@click.pass_context
+def verify(ctx: click.Context, repair: bool, as_json: bool) -> None:
+    """Check every byte of the knowledge base: checksums, words, vectors, and the files that speed searches up.
+
+    With --repair what is sound is copied into a new file, documents that are damaged are read from their files again,
+    and words, vectors and caches are made anew. What could not be copied is kept beside it. The exit code is 5 while
+    something is wrong.
+
+    \b
+    Example:
+      fieldmate verify
+      fieldmate verify --repair
+    """
+    app: App = ctx.obj
+    app.interrupted = "Interrupted; run the same command again."
+    with app.assistant() as assistant:
+        if repair:
+            with Bar() as bar:
+                mended = assistant.repair(bar.change)
+            print_json(mended.to_dict()) if as_json else _print_mended(mended)
+            sound = bool(mended.to_dict()["sound"])
+        else:
+            verdict = assistant.verify()
+            sound = not verdict.problems
+            if as_json:
+                print_json(verdict.to_dict())
+            for problem in () if as_json else verdict.problems:
+                click.echo(f"{problem.part}: {problem.message}")
+            if not as_json:
+                said = f"{verdict.documents} documents and {verdict.passages} passages are as they were written."
+                click.echo(
+                    said if sound else "Run `fieldmate verify --repair` to mend what can be mended.", err=not sound
+                )
+    if not sound:
+        ctx.exit(KnowledgeBaseError.exit_code)
+
+
+def _print_mended(mended: Mended) -> None:
+    for problem in mended.found:
+        click.echo(f"found: {problem.message}")
+    for source in mended.read_again:
+        click.echo(f"read again: {source}")
+    for source in mended.lost:
+        click.echo(f"lost: {source}; it was damaged and its file is not there. Add the document again.", err=True)
+    if mended.unnamed:
+        click.echo(f"lost: {mended.unnamed} documents that nothing is known of; restore a backup.", err=True)
+    for problem in mended.left:
+        click.echo(f"still wrong: {problem.message} Restore a backup, or add the documents again.", err=True)
+    if mended.aside:
+        click.echo(f"The damaged file is kept as {mended.aside}.", err=True)
+    click.echo(
+        f"{mended.kept} documents were sound, {len(mended.read_again)} were read again, {mended.embedded} passages "
+        "were embedded again."
+        if mended.found
+        else f"Nothing is wrong; {mended.kept} documents are as they were written."
+    )
 
 
 @click.command(cls=Command)

@@ -8,8 +8,8 @@ import click
 
 from assistant.assistant import Assistant
 from assistant.cli.answers import place, show
-from assistant.cli.app import App, Command, generator_option, print_json
-from assistant.types import Answer
+from assistant.cli.app import App, Command, generator_option, print_json, say_notice, scope_options
+from assistant.types import Answer, Scope
 
 _SESSION = "chat"
 _HELP = "Ask a question, or: /sources shows what the last answer rests on, /new forgets the conversation, /quit ends."
@@ -18,8 +18,9 @@ _HELP = "Ask a question, or: /sources shows what the last answer rests on, /new 
 @click.command(cls=Command)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a question instead of text.")
 @generator_option
+@scope_options
 @click.pass_obj
-def chat(app: App, as_json: bool) -> None:
+def chat(app: App, as_json: bool, scope: Scope) -> None:
     """Ask one question after the other; each may refer to the one before.
 
     Questions are remembered until the conversation ends, and never written to disk. Without a terminal, questions are
@@ -33,6 +34,7 @@ def chat(app: App, as_json: bool) -> None:
     prompt = "\n? " if sys.stdin.isatty() else ""
     app.interrupted = "Bye."
     with app.assistant() as assistant:
+        say_notice(assistant)
         if prompt:
             _edit_lines()
             click.echo(_HELP, err=True)
@@ -49,13 +51,13 @@ def chat(app: App, as_json: bool) -> None:
             elif text.startswith("/"):
                 click.echo(_HELP, err=True)
             elif text:
-                last = _answer(assistant, text, as_json)
+                last = _answer(assistant, text, scope, as_json)
 
 
-def _answer(assistant: Assistant, text: str, as_json: bool) -> Answer:
+def _answer(assistant: Assistant, text: str, scope: Scope, as_json: bool) -> Answer:
     if not as_json:
-        return show(assistant.ask(text, _SESSION))
-    answer = assistant.answer(text, _SESSION)
+        return show(assistant.ask(text, _SESSION, scope=scope))
+    answer = assistant.answer(text, _SESSION, scope=scope)
     print_json(answer.to_dict())
     sys.stdout.flush()
     return answer
@@ -86,5 +88,5 @@ def _sources(answer: Answer | None, as_json: bool) -> None:
         return
     for number, hit in enumerate(answer.hits, 1):
         passage = hit.passage
-        where = place(passage.document, passage.section, passage.title, passage.page)
+        where = place(passage.document, passage.section, passage.title, passage.page, passage.dated)
         click.echo(f"{number}. {where}  ({hit.score:.2f})\n{passage.text}\n")

@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from assistant.cli.app import App, Command, Group, print_json
+from assistant.cli.app import App, Command, Group, print_json, words
 from assistant.cli.progress import Bar
 from assistant.errors import InputError, UsageError
 from assistant.types import AddReport, FileReport
 
+if TYPE_CHECKING:
+    from assistant.store.records import DocumentRecord
+
+_LONGEST_TAG = 60
+
 
 @click.command(cls=Command)
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--tag", "tags", metavar="TAG", multiple=True, help="Sort them under this word. May be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 @click.pass_context
-def add(ctx: click.Context, paths: tuple[Path, ...], as_json: bool) -> None:
+def add(ctx: click.Context, paths: tuple[Path, ...], tags: tuple[str, ...], as_json: bool) -> None:
     """Add files, and folders with all readable files below them.
 
     What has not changed since the last time is skipped. A file that cannot be read is named with the reason, and the
     rest go on; when no file at all could be added the exit code is 3. Folders are followed from then on: `fieldmate
-    sync` takes over what changes in them.
+    sync` takes over what changes in them, and what comes into them later has their tags.
 
     \b
     Example:
       fieldmate add manuals/ notes.md
+      fieldmate add pumps/ --tag hydraulics
     """
     app: App = ctx.obj
     for path in paths:
@@ -42,7 +51,7 @@ def add(ctx: click.Context, paths: tuple[Path, ...], as_json: bool) -> None:
         )
 
     with app.assistant() as assistant, Bar() as bar:
-        report = assistant.add(paths, progress=bar.update, each=each)
+        report = assistant.add(paths, tags=_tags(tags), progress=bar.update, changing=bar.change, each=each)
     if as_json:
         print_json(report.to_dict())
     else:
@@ -87,11 +96,23 @@ def list_(app: App, as_json: bool) -> None:
         print_json({"documents": [asdict(record) for record in records]})
         return
     for record in records:
-        pages = f", {record.pages} pages" if record.pages else ""
-        revised = f", revised {record.revised}" if record.revised else ""
-        click.echo(f"{record.name}: {record.title} ({record.passages} passages{pages}{revised})")
+        click.echo(f"{record.name}: {record.title} ({', '.join(_known(record))})")
     if not records:
         click.echo("No documents yet; add some with `fieldmate add PATH`.", err=True)
+
+
+def _known(record: DocumentRecord) -> Iterator[str]:
+    """What a line of the list says behind the title."""
+    yield f"{record.passages} passages"
+    if record.pages:
+        yield f"{record.pages} pages"
+    if record.source.startswith("bundle:"):
+        yield f"bundle {record.source.removeprefix('bundle:').partition('/')[0]}"
+    if record.language:
+        yield record.language
+    if record.dated:
+        yield f"revised {record.revised}" if record.revised else record.dated
+    yield from (f"#{tag}" for tag in record.tags)
 
 
 @docs.command()
@@ -140,6 +161,53 @@ def remove(app: App, names: tuple[str, ...], as_json: bool) -> None:
         print_json({"removed": removed})
     else:
         click.echo(f"Removed {', '.join(removed)}.")
+
+
+@docs.command()
+@click.argument("place")
+@click.argument("tags", nargs=-1, required=True)
+@click.pass_obj
+def tag(app: App, place: str, tags: tuple[str, ...]) -> None:
+    """Sort the document or folder PLACE under words: --tag of ask and search looks only there.
+
+    What comes into a folder later has its tags.
+
+    \b
+    Example:
+      fieldmate docs tag pump-unit/manual.md hydraulics
+    """
+    with app.assistant() as assistant:
+        assistant.tag(place, _tags(tags))
+    click.echo(f"{place} is sorted under {', '.join(_tags(tags))}.")
+
+
+@docs.command()
+@click.argument("place")
+@click.argument("tags", nargs=-1, required=True)
+@click.pass_obj
+def untag(app: App, place: str, tags: tuple[str, ...]) -> None:
+    """Take words from the document or folder PLACE.
+
+    \b
+    Example:
+      fieldmate docs untag pump-unit/manual.md hydraulics
+    """
+    with app.assistant() as assistant:
+        if not assistant.untag(place, _tags(tags)):
+            raise UsageError(f"{place} does not have the tag itself; `fieldmate docs list` shows what has which.")
+    click.echo(f"{place} is not sorted under {', '.join(_tags(tags))} any more.")
+
+
+def _tags(given: tuple[str, ...]) -> tuple[str, ...]:
+    """Tags as they are stored: lower case, so that they are found however they are typed.
+
+    Raises:
+        UsageError: one of them is no word.
+    """
+    found = tuple(words(tag).strip().lstrip("#").casefold() for tag in given)
+    if not all(tag and tag.isprintable() and len(tag) <= _LONGEST_TAG for tag in found):
+        raise UsageError(f"A tag is a word of up to {_LONGEST_TAG} characters; choose another.")
+    return found
 
 
 @docs.command()

@@ -93,7 +93,7 @@ def pull(app: App, name: str | None, accept_unpinned: bool, folder: Path | None)
       fieldmate models pull smollm2-135m-instruct
     """
     library = _library(app)
-    with _reporting() as report:
+    with reporting() as report:
         chosen = name if name is not None else library.catalogue.default("generator").id
         artifact = library.pull(chosen, report, accept_unpinned=accept_unpinned, folder=folder)
     _say(artifact, "ready")
@@ -114,7 +114,7 @@ def verify(app: App, name: str | None) -> None:
     library = _library(app)
     names = [name] if name is not None else [line.id for line in library.list() if line.state in ("ready", "damaged")]
     failure: ModelError | None = None
-    with _reporting() as report:
+    with reporting() as report:
         for each in names:
             try:
                 _say(library.verify(each, report), "verified")
@@ -138,7 +138,7 @@ def import_model(app: App, path: Path, name: str | None, role: Any) -> None:
     Example:
       fieldmate models import /media/usb/qwen2.5-coder-0.5b-instruct-q4_k_m.gguf
     """
-    with _reporting() as report:
+    with reporting() as report:
         artifacts = _library(app).import_from(path, report, name=name, role=role)
     for artifact in artifacts:
         _say(artifact, "ready")
@@ -163,7 +163,7 @@ def _say(artifact: Artifact, state: str) -> None:
 
 
 @contextlib.contextmanager
-def _reporting() -> Iterator[Report]:
+def reporting() -> Iterator[Report]:
     """A report on standard error: bars on a terminal, now and then a line elsewhere."""
     from assistant.artifacts.progress import Report
 

@@ -10,6 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from assistant.ingest.adding import AddProgress
+    from assistant.ingest.changing import ChangeProgress
 
 
 class Bar:
@@ -36,16 +37,29 @@ class Bar:
         if self._bar.disable:
             self._line(step)
             return
+        self._bar.unit = "B"
         self._bar.total = step.bytes_total
         self._bar.n = step.bytes_done
         rate = step.passages / step.seconds if step.seconds > 0 else 0.0
         self._bar.set_description_str(f"{step.files_done}/{step.files_total} {step.name[-40:]}", refresh=False)
         self._bar.set_postfix_str(f"{rate:.0f} passages/s")
 
+    def change(self, step: ChangeProgress) -> None:
+        """Show how far the change of the embedder is."""
+        if not self._bar.disable:
+            self._bar.unit = " passages"
+            self._bar.total, self._bar.n = step.total, step.done
+            self._bar.set_description_str("changing the embedder")
+            return
+        self._say(f"{step.done} of {step.total} passages have been embedded anew")
+
     def _line(self, step: AddProgress) -> None:
+        share = step.bytes_done / step.bytes_total if step.bytes_total else 0.0
+        left = f", about {step.seconds / share - step.seconds:.0f} s left" if share > 0 else ""
+        self._say(f"{step.files_done} of {step.files_total} files, {step.passages} passages{left}")
+
+    def _say(self, text: str) -> None:
         if time.monotonic() - self._said < self._LINE_EVERY_S:
             return
         self._said = time.monotonic()
-        share = step.bytes_done / step.bytes_total if step.bytes_total else 0.0
-        left = f", about {step.seconds / share - step.seconds:.0f} s left" if share > 0 else ""
-        click.echo(f"{step.files_done} of {step.files_total} files, {step.passages} passages{left}", err=True)
+        click.echo(text, err=True)

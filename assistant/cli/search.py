@@ -7,31 +7,34 @@ from typing import Any
 import click
 
 from assistant.cli.answers import place
-from assistant.cli.app import App, Command, print_json, words
-from assistant.types import Hit
+from assistant.cli.app import App, Command, print_json, say_notice, scope_options, words
+from assistant.types import Hit, Scope
 
 
 @click.command(cls=Command)
 @click.argument("query")
 @click.option("-k", "count", type=click.IntRange(1, 1000), default=5, show_default=True, help="How many passages.")
+@scope_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 @click.pass_obj
-def search(app: App, query: str, count: int, as_json: bool) -> None:
+def search(app: App, query: str, count: int, scope: Scope, as_json: bool) -> None:
     """Show the passages that fit QUERY best, without an answer.
 
     \b
     Example:
       fieldmate search "error E07" -k 3
+      fieldmate search "descale" --tag coffee --language de
     """
     query = words(query)
     with app.assistant() as assistant:
-        hits = assistant.search(query, count)
+        say_notice(assistant)
+        hits = assistant.search(query, count, scope)
     if as_json:
         print_json({"query": query, "hits": [_as_object(hit) for hit in hits]})
         return
     for number, hit in enumerate(hits, 1):
         passage = hit.passage
-        where = place(passage.document, passage.section, passage.title, passage.page)
+        where = place(passage.document, passage.section, passage.title, passage.page, passage.dated)
         click.echo(f"{click.style(f'{number}.', fg='cyan')} {where}  ({hit.score:.2f})\n{passage.text}\n")
     if not hits:
         click.echo("No passage fits.", err=True)

@@ -33,8 +33,9 @@ def sync(app: App, watch: bool, every: float, as_json: bool) -> None:
 
     New files are added, edited ones replaced, moved ones renamed, and what is gone from a folder is removed; passages
     that have not changed are not embedded again. The documents of a folder that is not there, a stick that was pulled
-    out, stay. Questions are answered meanwhile. With --watch a file is taken once it has not changed between two
-    looks, so that one which is still being copied is left alone.
+    out, stay. Questions are answered meanwhile. After another embedder was chosen in the settings, every passage is
+    embedded anew first, and the former embedder answers until that is done. With --watch a file is taken once it has
+    not changed between two looks, so that one which is still being copied is left alone.
 
     \b
     Example:
@@ -44,7 +45,7 @@ def sync(app: App, watch: bool, every: float, as_json: bool) -> None:
     app.interrupted = "Stopped; what was reported is stored. Run the same command again to go on."
     with app.assistant() as assistant:
         folders = assistant.folders()
-        if not folders and not watch:
+        if not folders and not watch and not assistant.notice:
             raise InputError("No folder is followed; `fieldmate add FOLDER` begins it.")
         _sync(assistant, as_json)
         if watch:
@@ -83,7 +84,7 @@ def _sync(assistant: Assistant, as_json: bool) -> None:
             click.echo(f"{report.outcome}: {report.source}")
 
     with Bar() as bar:
-        report = assistant.sync(progress=bar.update, each=each)
+        report = assistant.sync(progress=bar.update, changing=bar.change, each=each)
     if as_json:
         print_json(report.to_dict())
     else:

@@ -7,7 +7,7 @@ line or cell, then behind a clause, then at a space, and inside a word only wher
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from assistant.sentences import iter_sentences
 from assistant.types import BlockKind
@@ -23,7 +23,14 @@ _CHARACTERS_PER_TOKEN = 3
 
 
 def cut(
-    text: str, span: Span, kind: BlockKind, measure: Measure, *, most_tokens: int, most_characters: int
+    text: str,
+    span: Span,
+    kind: BlockKind,
+    measure: Measure,
+    *,
+    most_tokens: int,
+    most_characters: int,
+    abbreviations: Collection[str] = frozenset(),
 ) -> Iterator[Span]:
     """Yield spans inside `span`, in order, that hold all its characters but white space between them.
 
@@ -31,7 +38,7 @@ def cut(
     """
     held: Span | None = None
     held_tokens = 0
-    for start, end in _segments(text, span, kind):
+    for start, end in _segments(text, span, kind, abbreviations):
         if end - start > most_characters or (tokens := measure(start, end)) > most_tokens:
             if held is not None:
                 yield held
@@ -56,7 +63,7 @@ def halves(text: str, span: Span) -> list[Span]:
     return [half for half in (_trim(text, start, place), _trim(text, place, end)) if half[0] < half[1]]
 
 
-def _segments(text: str, span: Span, kind: BlockKind) -> Iterator[Span]:
+def _segments(text: str, span: Span, kind: BlockKind, abbreviations: Collection[str]) -> Iterator[Span]:
     """The parts of a block that are best kept whole: cells of a row, or sentences and lines of anything else."""
     start, end = span
     if kind in (BlockKind.TABLE_ROW, BlockKind.TABLE_HEADER):
@@ -66,7 +73,7 @@ def _segments(text: str, span: Span, kind: BlockKind) -> Iterator[Span]:
         if start < end:
             yield _trim(text, start, end)
     else:
-        for first, last in iter_sentences(text[start:end]):
+        for first, last in iter_sentences(text[start:end], abbreviations):
             yield start + first, start + last
 
 

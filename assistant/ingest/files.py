@@ -27,7 +27,7 @@ def read_bytes(path: Path, name: str, max_bytes: int = MAX_BYTES) -> bytes:
     Raises:
         UnreadableDocument: it is missing, no file, not readable, empty or larger.
     """
-    with _opened(path, name, max_bytes) as file:
+    with opened(path, name, max_bytes) as file:
         # A file that grows while it is read is cut here instead of filling the memory.
         return file.read(max_bytes)
 
@@ -39,7 +39,7 @@ def hash_file(path: Path, name: str, max_bytes: int = MAX_BYTES) -> str:
         UnreadableDocument: it is missing, no file, not readable, empty or larger.
     """
     digest = hashlib.sha256()
-    with _opened(path, name, max_bytes) as file:
+    with opened(path, name, max_bytes) as file:
         while piece := file.read(_PIECE):
             digest.update(piece)
     return f"sha256:{digest.hexdigest()}"
@@ -51,7 +51,12 @@ def hash_bytes(data: bytes) -> str:
 
 
 @contextlib.contextmanager
-def _opened(path: Path, name: str, max_bytes: int) -> Iterator[BinaryIO]:
+def opened(path: Path, name: str, max_bytes: int | None) -> Iterator[BinaryIO]:
+    """A regular file that is not empty, open for reading; of any size where `max_bytes` is None.
+
+    Raises:
+        UnreadableDocument: it is missing, no file, not readable, empty or larger.
+    """
     try:
         # Without O_NONBLOCK, opening a named pipe waits for somebody to write into it.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
@@ -69,14 +74,14 @@ def _opened(path: Path, name: str, max_bytes: int) -> Iterator[BinaryIO]:
         raise UnreadableDocument(f"{name} could not be read ({reason}); check the disk and add it again.") from exc
 
 
-def _check(status: os.stat_result, name: str, max_bytes: int) -> None:
+def _check(status: os.stat_result, name: str, max_bytes: int | None) -> None:
     if stat.S_ISDIR(status.st_mode):
         raise UnreadableDocument(f"{name} is a folder; add the files in it.")
     if not stat.S_ISREG(status.st_mode):
         raise UnreadableDocument(f"{name} is a device or a pipe; copy its content into a file and add that.")
     if status.st_size == 0:
         raise UnreadableDocument(f"{name} is empty; check the file and add it again.")
-    if status.st_size > max_bytes:
+    if max_bytes is not None and status.st_size > max_bytes:
         raise UnreadableDocument(
             f"{name} has {_size(status.st_size)} and files of up to {_size(max_bytes)} are read; "
             "split it into parts and add those."

@@ -74,7 +74,9 @@ class _Splitter:
         self._special = count_tokens("")
         # What a line break between two blocks costs; nothing with most tokenizers.
         self._joint = max(0, count_tokens("a\n\na") - 2 * count_tokens("a") + self._special)
-        self._frame = Passage(document.name, document.title, 0, 0, 0, "")
+        self._frame = Passage(
+            document.name, document.title, 0, 0, 0, "", dated=document.dated, abbreviations=document.abbreviations
+        )
         self._budget = self._target = 0
         self._contexts: dict[Span, tuple[str, int]] = {}
 
@@ -129,6 +131,7 @@ class _Splitter:
                 block.kind,
                 self._measure,
                 most_tokens=max(1, min(most, self._target)),
+                abbreviations=self._document.abbreviations,
                 most_characters=self._limits.max_characters,
             )
             for start, end in pieces:

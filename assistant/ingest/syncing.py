@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from assistant.ingest.adding import Adder, AddProgress, readable_files
+from assistant.ingest.adding import Adder, AddProgress
+from assistant.ingest.finding import readable_files
 from assistant.store.database import Store
 from assistant.store.records import DocumentRecord
 from assistant.types import FileReport
@@ -49,14 +50,28 @@ class Syncer:
         gone = {
             source: record
             for source, record in records.items()
-            if source not in present and any(Path(source).is_relative_to(folder) for folder in folders)
+            if (record.archive or source) not in present
+            and any(Path(source).is_relative_to(folder) for folder in folders)
         }
         left_out = self._store.left_out()
         yield from self._adder.add(folders, progress, former=_Former(gone), but=left_out)
+        yield from self._removed(gone)
+
+    def _removed(self, gone: dict[str, DocumentRecord]) -> Iterator[FileReport]:
+        """Remove what is still stored of these; an archive is reported once, with all its articles."""
         stored = {record.source for record in self._store.documents()}
+        archives: dict[str, int] = {}
         for source, record in gone.items():
-            if source in stored:
+            if source not in stored:
+                continue
+            if record.archive is None:
                 yield FileReport(source, "removed", passages=self._store.remove(record.name))
+                continue
+            if record.archive not in archives:
+                self._store.archive_forgotten(record.archive)
+            archives[record.archive] = archives.get(record.archive, 0) + self._store.remove(record.name)
+        for archive, passages in archives.items():
+            yield FileReport(archive, "removed", passages=passages)
 
 
 def _files(folder: Path) -> tuple[list[str], str]:

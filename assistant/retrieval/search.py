@@ -16,6 +16,8 @@ from assistant.retrieval.terms import terms
 from assistant.stages import Stages
 from assistant.store.database import Store
 from assistant.store.index import VectorIndex
+from assistant.store.lexical_index import LexicalIndex
+from assistant.store.vectors import Ids
 from assistant.types import Hit, Passage
 
 _HEADING_WEIGHT = 1.5
@@ -45,21 +47,34 @@ class Retriever:
     """Dense and lexical search over one knowledge base, fused."""
 
     def __init__(
-        self, store: Store, index: VectorIndex, embedder: Embedder, *, candidates: int = 100, dense_weight: float = 0.4
+        self,
+        store: Store,
+        index: VectorIndex,
+        embedder: Embedder,
+        *,
+        words: LexicalIndex | None = None,
+        candidates: int = 100,
+        dense_weight: float = 0.4,
     ) -> None:
+        """Without `words` the store's own full-text search serves, which is slower in large knowledge bases."""
         self._store = store
+        self._words = store if words is None else words
         self._index = index
         self._embedder = embedder
         self._candidates = candidates
         self._dense_weight = dense_weight
 
-    def search(self, text: str, k: int) -> Found:
-        """The `k` best passages for `text`; none when the knowledge base is empty or the text has nothing in it."""
+    def search(self, text: str, k: int, allowed: Ids | None = None) -> Found:
+        """The `k` best passages for `text`; none when the knowledge base is empty or the text has nothing in it.
+
+        With `allowed`, ids of passages in ascending order, only these are found.
+        """
         text = text[:_QUESTION_CHARACTERS]
         stages = Stages()
         with stages.of("search"):
             wanted = list(dict.fromkeys(terms(text)))
-            frequency = self._store.document_frequency(wanted)
+            self._index.refresh()
+            frequency = self._words.document_frequency(wanted)
             weights = self._weights(wanted, frequency)
         if not text.strip() or not any(character.isalnum() for character in text):
             return Found((), (), weights)
@@ -70,8 +85,8 @@ class Retriever:
             vector = self._embedder.embed([text])[0]
         with self._store.snapshot():  # both searches and the passages from one state, whoever writes meanwhile
             with stages.of("search"):
-                lexical = self._store.lexical(searched, limit, weights=(_HEADING_WEIGHT, 1.0))
-                ids, scores = self._index.search(vector, limit)
+                lexical = self._words.lexical(searched, limit, (_HEADING_WEIGHT, 1.0), allowed)
+                ids, scores = self._index.search(vector, limit, allowed)
                 self._require_vectors()
             with stages.of("fuse"):
                 dense = [(int(id), float(score)) for id, score in zip(ids, scores, strict=True)]
@@ -85,7 +100,7 @@ class Retriever:
         Raises:
             KnowledgeBaseError: passages were embedded by another embedder than the one in use.
         """
-        count = self._store.passage_count
+        count = self._index.inventory.passages
         missing = count - self._index.count
         if missing > 0:
             raise KnowledgeBaseError(
@@ -120,7 +135,7 @@ class Retriever:
 
     def _weights(self, wanted: Sequence[str], frequency: Mapping[str, int]) -> dict[str, float]:
         """Inverse document frequencies as BM25 defines them (Robertson and Zaragoza 2009), never below 0."""
-        count = self._store.passage_count
+        count = self._index.inventory.passages
         return {
             term: math.log(1 + (count - frequency.get(term, 0) + 0.5) / (frequency.get(term, 0) + 0.5))
             for term in wanted

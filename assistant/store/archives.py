@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from assistant.store import vectors
+
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
@@ -25,6 +27,16 @@ def finish(db: Database, source: str, content_hash: str) -> None:
 def forget(db: Database, source: str) -> None:
     """Let the archive be read again; what came out of it stays."""
     db.execute("DELETE FROM archives WHERE source = ?", (source,))
+
+
+def remove(db: Database, source: str, *, leave_out: bool) -> int:
+    """Remove what came out of the archive, and that it was read; how many documents that were."""
+    removed = db.execute("DELETE FROM documents WHERE archive = ?", (source,)).rowcount
+    forget(db, source)
+    if leave_out and removed:
+        db.execute("INSERT OR IGNORE INTO left_out VALUES (?)", (source,))
+    vectors.forget_unused_embedders(db)
+    return int(removed)
 
 
 def articles(db: Database, source: str) -> dict[str, str]:

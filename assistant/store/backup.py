@@ -11,16 +11,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 from assistant.errors import InputError, KnowledgeBaseDamaged, StorageError
 from assistant.store import schema
 from assistant.store.database import Store
+from assistant.store.files import discard, force, move_aside, tidy
 from assistant.store.guard import translated
-
-_BESIDE = ("-journal", "-wal", "-shm")
-"""Endings of what SQLite keeps beside a file."""
 
 
 def back_up(store: Store, target: Path) -> int:
@@ -35,22 +33,22 @@ def back_up(store: Store, target: Path) -> int:
     """
     _require_replaceable(target)
     partial = target.with_name(f".{target.name}.partial")
-    _discard(partial)
     try:
+        discard(partial)
         with translated(partial):
             with closing(sqlite3.connect(partial)) as copy:
                 store.copy_to(copy)
                 copy.execute("PRAGMA journal_mode = DELETE")  # else the next reader would put files beside it
-        _require_sound(partial, "The knowledge base is damaged and was not backed up")
-        _force(partial)
+        require_sound(partial, "The knowledge base is damaged and was not backed up")
+        force(partial)
         partial.replace(target)
-        _force(target.parent)
+        force(target.parent)
     except OSError as exc:
         raise StorageError(
             f"The backup {target} cannot be written ({exc.strerror or exc}); free some space or choose another place."
         ) from exc
     finally:
-        _discard(partial)
+        tidy(partial)
     return target.stat().st_size
 
 
@@ -72,21 +70,25 @@ def restore(source: Path, path: Path, busy_timeout: float = 30.0) -> Path | None
     if path.exists() and source.samefile(path):
         raise InputError(f"{source} is the knowledge base itself; name a backup of it.")
     partial = path.with_name(f".{path.name}.restoring")
-    _discard(partial)
     try:
+        discard(partial)
         _copy(source, partial)
-        _require_sound(partial, f"The backup {source} is damaged")
-        return _take_over(partial, path, busy_timeout)
+        require_sound(partial, f"The backup {source} is damaged")
+        return put_in_place(partial, path, busy_timeout)
     except OSError as exc:
         raise StorageError(
             f"The backup cannot be put into {path.parent} ({exc.strerror or exc}); free some space and run it again."
         ) from exc
     finally:
-        _discard(partial)
+        tidy(partial)
 
 
-def _take_over(partial: Path, path: Path, busy_timeout: float) -> Path | None:
-    """Make the checked copy the knowledge base."""
+def put_in_place(partial: Path, path: Path, busy_timeout: float) -> Path | None:
+    """Make the checked copy the knowledge base at `path`, in one step for all who have it open.
+
+    Returns:
+        Where a knowledge base is now that could not be opened any more, None where nothing had to be moved.
+    """
     aside = None
     if path.exists():
         try:
@@ -94,12 +96,12 @@ def _take_over(partial: Path, path: Path, busy_timeout: float) -> Path | None:
                 _replace(partial, live, busy_timeout)
             return None
         except KnowledgeBaseDamaged:
-            aside = _moved_aside(path)
+            aside = move_aside(path)
     with Store.open(partial, create=False) as copy:
         copy.leave_no_journal()
-    _force(partial)
+    force(partial)
     partial.replace(path)
-    _force(path.parent)
+    force(path.parent)
     return aside
 
 
@@ -126,15 +128,18 @@ def _copy(source: Path, target: Path) -> None:
             given.backup(copy)
 
 
-def _require_sound(path: Path, sentence: str) -> None:
-    """Check a copy of our own, which is brought up to date first if an older version wrote it."""
+def require_sound(path: Path, sentence: str) -> None:
+    """Check a copy of our own, which is brought up to date first if an older version wrote it.
+
+    Raises:
+        KnowledgeBaseDamaged: something is wrong; `sentence` says what that means.
+    """
     with Store.open(path, create=False) as copy:
         problems = copy.check()
         copy.leave_no_journal()
     if problems:
-        raise KnowledgeBaseDamaged(
-            f"{sentence} ({problems[0].message.rstrip('.')}); use another backup, or add the documents again."
-        )
+        why = " ".join(problems[0].message.split()).rstrip(".")
+        raise KnowledgeBaseDamaged(f"{sentence} ({why}); use another backup, or add the documents again.")
 
 
 def _require_replaceable(target: Path) -> None:
@@ -151,30 +156,3 @@ def _require_replaceable(target: Path) -> None:
         ours = False
     if not ours:
         raise InputError(f"{target} is there and is no backup; name another file.")
-
-
-def _moved_aside(path: Path) -> Path:
-    number = 1
-    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
-        number += 1
-    for ending in _BESIDE:
-        beside = path.with_name(path.name + ending)
-        if beside.exists():
-            beside.replace(aside.with_name(aside.name + ending))
-    path.replace(aside)
-    return aside
-
-
-def _discard(path: Path) -> None:
-    for ending in ("", *_BESIDE):
-        with suppress(FileNotFoundError):
-            path.with_name(path.name + ending).unlink()
-
-
-def _force(path: Path) -> None:
-    """Have a file or folder on disk before going on."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

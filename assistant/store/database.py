@@ -87,8 +87,8 @@ class Store:
                 self._db.rollback()
 
     @contextmanager
-    def _writing(self) -> Iterator[Database]:
-        """One transaction that counts as a generation if it changes anything."""
+    def writing(self) -> Iterator[Database]:
+        """One transaction that counts as a generation if it changes anything; for this package."""
         if self._db.conn.in_transaction:
             raise RuntimeError("the store cannot write inside a snapshot")
         with translated(self.path):
@@ -144,7 +144,7 @@ class Store:
             ValueError: the parts do not belong together.
         """
         stored = writing.require_valid(document, passages, tokens, vectors)
-        with self._writing() as db:
+        with self.writing() as db:
             return writing.put(db, document, passages, tokens, stored, fingerprint, now(), former)
 
     def remove(self, name: str, *, leave_out: bool = False) -> int:
@@ -155,7 +155,7 @@ class Store:
         Raises:
             InputError: there is no such document.
         """
-        with self._writing() as db:
+        with self.writing() as db:
             removed = writing.remove(db, reading.storable_key(name), leave_out=leave_out)
         if removed is None:
             raise InputError(f"There is no document called {name}; list the documents to see their names.")
@@ -212,7 +212,7 @@ class Store:
             ValueError: the parts do not belong together, or the vectors have another length than before.
         """
         stored = vector_rows.require_vectors(vectors, len(ids))
-        with self._writing() as db:
+        with self.writing() as db:
             wanted = set(vector_rows.lacking(db, ids, fingerprint))
             rows = [row for row, id_ in enumerate(ids) if id_ in wanted]
             vector_rows.insert(db, [ids[row] for row in rows], stored[rows], fingerprint)
@@ -220,12 +220,12 @@ class Store:
 
     def make_live(self, fingerprint: str) -> bool:
         """Let answers come from this embedder's vectors, in one step; False while a passage has none of it."""
-        with self._writing() as db:
+        with self.writing() as db:
             return vector_rows.make_live(db, fingerprint)
 
     def drop_other_vectors(self, limit: int) -> int:
         """Remove up to `limit` vectors of embedders that are not live; returns how many there were."""
-        with self._writing() as db:
+        with self.writing() as db:
             return vector_rows.drop_others(db, limit)
 
     # Folders that are followed
@@ -241,12 +241,12 @@ class Store:
         Raises:
             InputError: its path is not Unicode.
         """
-        with self._writing() as db:
+        with self.writing() as db:
             return folders.add(db, path, now())
 
     def unfollow(self, path: str) -> bool:
         """Stop following a folder; its documents stay. False when it was not followed."""
-        with self._writing() as db:
+        with self.writing() as db:
             return folders.remove(db, path)
 
     @guarded
@@ -256,7 +256,7 @@ class Store:
 
     def take_back(self, sources: Sequence[str]) -> None:
         """Let a sync take these sources again."""
-        with self._writing() as db:
+        with self.writing() as db:
             folders.take_back(db, [reading.storable_key(source) for source in sources])
 
     # Archives: files that hold many documents
@@ -268,13 +268,21 @@ class Store:
 
     def archive_read(self, source: str, content_hash: str) -> None:
         """Note that the archive with this content was read to its end."""
-        with self._writing() as db:
+        with self.writing() as db:
             archives.finish(db, source, content_hash)
 
     def archive_forgotten(self, source: str) -> None:
         """Let the archive be read again; what came out of it stays."""
-        with self._writing() as db:
+        with self.writing() as db:
             archives.forget(db, reading.storable_key(source))
+
+    def remove_archive(self, source: str, *, leave_out: bool = False) -> int:
+        """Remove all that came out of the archive, in one step; returns how many documents that were.
+
+        With `leave_out` a sync does not bring it back while its file is still there.
+        """
+        with self.writing() as db:
+            return archives.remove(db, source, leave_out=leave_out)
 
     @guarded
     def archived(self, source: str) -> dict[str, str]:
@@ -294,12 +302,12 @@ class Store:
         Raises:
             InputError: the path is not Unicode.
         """
-        with self._writing() as db:
+        with self.writing() as db:
             tags.add(db, folders.unicode_path(path), words)
 
     def untag(self, path: str, words: Sequence[str]) -> int:
         """Take tags from a path; how many of them it had itself."""
-        with self._writing() as db:
+        with self.writing() as db:
             return tags.remove(db, reading.storable_key(path), words)
 
     # Passages
@@ -339,14 +347,23 @@ class Store:
 
     @guarded
     def lexical(
-        self, tokens: Iterable[str], limit: int, weights: tuple[float, float] = (1.0, 1.0)
+        self,
+        tokens: Iterable[str],
+        limit: int,
+        weights: tuple[float, float] = (1.0, 1.0),
+        allowed: Ids | None = None,
     ) -> list[tuple[int, float]]:
         """Passages that hold any of the tokens, best first: (id, BM25 score above 0), ties by id.
 
         `weights` are those of heading and body. Of more than `fulltext.MAX_TOKENS` different tokens the
-        rarest count.
+        rarest count. With `allowed`, only passages with one of these ids are found; scores stay the same.
         """
-        return fulltext.search(self._db, tokens, limit, weights)
+        return fulltext.search(self._db, tokens, limit, weights, allowed)
+
+    @guarded
+    def passage_tokens(self, first: int, last: int) -> list[tuple[int, list[str], list[str]]]:
+        """Passages `first` to `last` by id, each with the tokens of its heading and body as they are searched."""
+        return fulltext.tokens(self._db, first, last)
 
     @guarded
     def document_frequency(self, tokens: Iterable[str]) -> dict[str, int]:
@@ -360,9 +377,17 @@ class Store:
             return vector_rows.load(self._db, fingerprint)
 
     @guarded
-    def vector_keys(self, fingerprint: str) -> Ids:
-        """Passage ids and checksums of this embedder's vectors, int64 (n, 2) by id: equal keys, equal vectors."""
-        return vector_rows.keys(self._db, fingerprint)
+    def vector_keys(self, fingerprint: str, first: int = 0, last: int = 2**63 - 1) -> Ids:
+        """Passage ids and checksums of this embedder's vectors, int64 (n, 2) by id: equal keys, equal vectors.
+
+        Of the passages `first` to `last`.
+        """
+        return vector_rows.keys(self._db, fingerprint, first, last)
+
+    @guarded
+    def vector_digests(self, fingerprint: str, block: int) -> dict[int, tuple[int, int, int, int]]:
+        """Sums over the keys of each block of so many passage ids: equal sums, equal keys."""
+        return dict(vector_rows.digests(self._db, fingerprint, block))
 
     @guarded
     def select_vectors(self, fingerprint: str, ids: Ids) -> Vectors:

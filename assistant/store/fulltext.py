@@ -6,12 +6,17 @@ function, which lives elsewhere.
 
 from __future__ import annotations
 
+import json
 import string
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
+
+from assistant.store.records import RowDamaged
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
+
+    from assistant.store.vectors import Ids
 
 MAX_TOKENS = 256
 """Different tokens in one search; of more, the rarest are taken."""
@@ -43,23 +48,63 @@ def document_frequency(db: Database, tokens: Iterable[str]) -> dict[str, int]:
     return counts
 
 
-def search(db: Database, tokens: Iterable[str], limit: int, weights: tuple[float, float]) -> list[tuple[int, float]]:
-    """Passages that hold any of the tokens, best first: (id, BM25 score above 0). Ties go by id."""
+def tokens(db: Database, first: int, last: int) -> list[tuple[int, list[str], list[str]]]:
+    """The rows `first` to `last`, by id, cut into tokens as the full-text index has them.
+
+    Raises:
+        RowDamaged: a row holds no text any more.
+    """
+    rows = db.execute(
+        "SELECT rowid, heading, body FROM passages_fts WHERE rowid BETWEEN ? AND ? ORDER BY rowid", (first, last)
+    )
+    return [(int(id_), _split(heading), _split(body)) for id_, heading, body in rows]
+
+
+def _split(text: object) -> list[str]:
+    """The tokens of a stored text, folded: only spaces separate, since control characters have been replaced."""
+    if not isinstance(text, str):
+        raise RowDamaged("the full text of a passage is gone")
+    return [token for token in text.translate(_FOLDED).split(" ") if token]
+
+
+def search(
+    db: Database, tokens: Iterable[str], limit: int, weights: tuple[float, float], allowed: Ids | None = None
+) -> list[tuple[int, float]]:
+    """Passages that hold any of the tokens, best first: (id, BM25 score above 0). Ties go by id.
+
+    With `allowed`, only passages with one of these ids are found.
+    """
     expression = _expression(db, tokens)
     if not expression or limit < 1:
         return []
+    # The plus keeps SQLite from asking FTS5 for one id after the other.
+    within = "" if allowed is None else "AND +rowid IN (SELECT value FROM json_each(?)) "
     rows = db.execute(
         "SELECT rowid, bm25(passages_fts, ?, ?) AS score FROM passages_fts WHERE passages_fts MATCH ? "
-        "ORDER BY score, rowid LIMIT ?",
-        (*weights, expression, limit),
+        f"{within}ORDER BY score, rowid LIMIT ?",
+        (*weights, expression, *([] if allowed is None else [json.dumps(allowed.tolist())]), limit),
     )
     return [(int(id_), -float(score)) for id_, score in rows]
 
 
+def phrases(tokens: Iterable[str]) -> list[str]:
+    """What is searched for: each token once, as it can be stored; one with a space inside is a phrase."""
+    return [text for text in dict.fromkeys(storable(token).strip() for token in tokens) if text]
+
+
 def _expression(db: Database, tokens: Iterable[str]) -> str:
     """The tokens as an FTS5 query: each a quoted string, so that nothing in it is an operator."""
-    wanted = [text for text in dict.fromkeys(storable(token).strip() for token in tokens) if text]
+    wanted = phrases(tokens)
     if len(wanted) > MAX_TOKENS:
-        counts = {token: count for token, count in document_frequency(db, wanted).items() if count}
-        wanted = sorted(counts, key=counts.__getitem__)[:MAX_TOKENS]
+        wanted = rarest({token: count for token, count in document_frequency(db, wanted).items() if count})
     return " OR ".join('"' + token.replace('"', '""') + '"' for token in wanted)
+
+
+def rarest(frequency: Mapping[str, int]) -> list[str]:
+    """The `MAX_TOKENS` tokens that stand in the fewest passages."""
+    return sorted(frequency, key=frequency.__getitem__)[:MAX_TOKENS]
+
+
+def folded(text: str) -> str:
+    """As FTS5's `ascii` tokenizer folds."""
+    return text.translate(_FOLDED)

@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from assistant.store.cache import Graph, IndexCache, UnusableCache, new_index
-from assistant.store.nearest import best, merged
+from assistant.store.cache import Graph, IndexCache, new_index
+from assistant.store.cachefile import UnusableCache
+from assistant.store.inventory import Inventory
+from assistant.store.nearest import among, best, merged, products, within
 from assistant.store.vectors import Ids, Vectors
 
 if TYPE_CHECKING:
@@ -33,6 +35,10 @@ EF = 128
 
 _BUILD_BATCH = 1000
 _STALE = 0.2  # Share of a graph's vectors that may be gone before it is built anew.
+_COMPARED = 20_000  # Allowed vectors that are all compared at most: 30 MB at 384 dimensions.
+_RATHER_COMPARED = 3
+# Reading n vectors takes some 10 us each and is needed once a filter; of a graph of N, 2 k N / n neighbours must be
+# found for k allowed ones, 3 us each for every question. Both are the same where n * n = 3 k N, at five questions.
 _WORTH = 0.05  # Share of new vectors, scanned beside the graph, from which they are added to it.
 
 
@@ -65,30 +71,33 @@ class VectorIndex:
         self._ef = ef
         self._threads = threads
         self._memory_bytes = memory_bytes
-        self._generation = -1
-        self._keys: Ids = np.empty((0, 2), dtype=np.int64)
+        self.inventory = Inventory(store, fingerprint)
+        """Which passages can be found."""
+        self._keys: Ids | None = None
         self._graph: Graph | None = None
         self._refused: tuple[object, UnusableCache] | None = None
         self._scanned: Ids = np.empty((0, 2), dtype=np.int64)
         self._matrix: Vectors | None = np.empty((0, dimensions), dtype=np.float32)
+        self._chosen: tuple[Ids, Vectors] = np.empty(0, dtype=np.int64), np.empty((0, dimensions), dtype=np.float32)
         self.note = ""
         """Why the exact scan serves although there are enough passages for a graph; empty when all is as it should."""
 
     @property
     def count(self) -> int:
         """How many vectors are searched."""
-        return len(self._keys)
+        return 0 if self._keys is None else len(self._keys)
 
     @property
     def kind(self) -> Literal["exact", "hnsw"]:
         """How they are searched."""
         return "exact" if self._graph is None else "hnsw"
 
-    def search(self, vector: Vectors, k: int) -> tuple[Ids, Vectors]:
+    def search(self, vector: Vectors, k: int, allowed: Ids | None = None) -> tuple[Ids, Vectors]:
         """The `k` passages nearest to `vector`, float32 (d,) of length 1: ids and cosines, best first, ties
         by id.
 
-        Sees what this and other processes have written before the call.
+        Sees what this and other processes have written before the call. With `allowed`, ascending ids, only
+        these passages are found.
 
         Raises:
             ValueError: `vector` has another length than this index's.
@@ -101,12 +110,44 @@ class VectorIndex:
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
         query = np.ascontiguousarray(vector, dtype=np.float32)
         if self._matrix is None:
-            return self._scan_store(query, k)
-        scanned = best(self._scanned[:, 0], self._matrix @ query, k)
+            return self._scan_store(query, k, allowed)
+        scanned = self._scan_memory(self._matrix, query, k, allowed)
         if self._graph is None:
             return scanned
-        found = self._search_graph(self._graph, query, k)
-        return self._scan_store(query, k) if found is None else merged(found, scanned, k)
+        if allowed is None:
+            found = self._search_graph(self._graph, query, k)
+        else:
+            found = self._search_allowed(self._graph, query, k, allowed)
+        return self._scan_store(query, k, allowed) if found is None else merged(found, scanned, k)
+
+    def _scan_memory(self, matrix: Vectors, query: Vectors, k: int, allowed: Ids | None) -> tuple[Ids, Vectors]:
+        ids = self._scanned[:, 0]
+        if allowed is None:
+            return best(ids, products(matrix, query), k)
+        rows = np.flatnonzero(among(ids, allowed))
+        # Copying a few rows out is cheaper than multiplying all of them.
+        few = 4 * len(rows) < len(ids)
+        scores = products(matrix[rows], query) if few else products(matrix, query)[rows]
+        return best(ids[rows], scores, k)
+
+    def _search_allowed(self, graph: Graph, query: Vectors, k: int, allowed: Ids) -> tuple[Ids, Vectors] | None:
+        """None: nothing but a scan of the store finds them all."""
+        wanted = graph.visible(allowed)
+        if len(wanted) <= _COMPARED and len(wanted) ** 2 <= _RATHER_COMPARED * k * graph.alive:
+            # A filter is used for many questions: its vectors are kept until the next filter or write.
+            if not np.array_equal(wanted, self._chosen[0]):
+                self._chosen = wanted, self._store.select_vectors(self._fingerprint, wanted)
+            return best(wanted, products(self._chosen[1], query), k)
+        # So many of the nearest that `k` allowed ones should be among them, and more when they are not.
+        share = len(wanted) / graph.alive
+        for more in (2, 8):
+            found = self._search_graph(graph, query, min(graph.alive, int(more * k / share) + 1))
+            if found is None:
+                return None
+            kept = among(found[0], wanted)
+            if kept.sum() >= k:
+                return found[0][kept][:k], found[1][kept][:k]
+        return None
 
     def _search_graph(self, graph: Graph, query: Vectors, k: int) -> tuple[Ids, Vectors] | None:
         wanted = min(k, graph.alive)
@@ -121,21 +162,46 @@ class VectorIndex:
             return best(labels[0].astype(np.int64), np.float32(1.0) - distances[0], wanted)
         return None
 
-    def _scan_store(self, query: Vectors, k: int) -> tuple[Ids, Vectors]:
+    def _scan_store(self, query: Vectors, k: int, allowed: Ids | None = None) -> tuple[Ids, Vectors]:
         found: tuple[Ids, Vectors] = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
         for ids, batch in self._store.iterate_vectors(self._fingerprint):
-            found = merged(found, best(ids, batch @ query, k), k)
+            if allowed is not None:
+                kept = among(ids, allowed)
+                ids, batch = ids[kept], batch[kept]
+            found = merged(found, best(ids, products(batch, query), k), k)
         return found
+
+    def recall(self, searches: int, k: int) -> float:
+        """Share of the `k` nearest passages that a search finds, 0 to 1: against comparing every vector.
+
+        Looked for are points halfway between two stored vectors: a question lies beside its passages, and a stored
+        vector itself would be found too easily.
+        """
+        ids = self._store.vector_keys(self._fingerprint)[:, 0]
+        if len(ids) < 2 * searches:
+            return 1.0  # So few are all compared anyway.
+        random = np.random.default_rng(len(ids))
+        ends = self._store.select_vectors(self._fingerprint, np.sort(random.choice(ids, 2 * searches, replace=False)))
+        random.shuffle(ends)
+        points = ends[:searches] + ends[searches:]
+        queries = np.asarray(points / np.linalg.norm(points, axis=1, keepdims=True), dtype=np.float32)
+        nearest = [(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)) for _ in queries]
+        for batch_ids, batch in self._store.iterate_vectors(self._fingerprint):
+            scores = queries @ batch.T
+            nearest = [merged(one, best(batch_ids, row, k), k) for one, row in zip(nearest, scores, strict=True)]
+        found = [self.search(query, k)[0] for query in queries]
+        shared = sum(len(np.intersect1d(one[0], two)) for one, two in zip(nearest, found, strict=True))
+        return float(shared / sum(len(one[0]) for one in nearest))
 
     def refresh(self) -> None:
         """Take in what has been written since the last time. Never builds a graph; `search` calls it."""
-        if self._generation >= 0 and not self._store.changed_since(self._generation):
-            return
+        if self.inventory.generation < 0 and self._cache.stamp() is not None:
+            self.inventory.suggest(self._cache.keys())
         with self._store.snapshot():
-            generation = self._store.generation
-            keys = self._store.vector_keys(self._fingerprint)
-            self._take(keys)
-        self._keys, self._generation = keys, generation
+            keys = self.inventory.refresh()
+            if keys is not self._keys:
+                self._take(keys)
+                self._keys = keys
 
     def _take(self, keys: Ids) -> None:
         self.note, graph = "", None
@@ -145,7 +211,8 @@ class VectorIndex:
             except UnusableCache as reason:
                 self.note = f"An exact scan serves, which is slower: {reason}."
         self._graph = graph
-        self._scan(keys if graph is None else keys[~_within(keys, graph.keys)])
+        self._chosen = self._chosen[0][:0], self._chosen[1][:0]
+        self._scan(keys if graph is None else keys[~within(keys, graph.keys)])
 
     def _usable_graph(self, keys: Ids) -> Graph:
         if self._graph is not None:
@@ -171,11 +238,11 @@ class VectorIndex:
             return
         held = np.empty((0, 2), dtype=np.int64) if self._matrix is None else self._scanned
         matrix = np.empty((len(keys), self._dimensions), dtype=np.float32)
-        missing = ~_within(keys, held)
+        missing = ~within(keys, held)
         if missing.any():
             matrix[missing] = self._store.select_vectors(self._fingerprint, keys[missing, 0])
         if self._matrix is not None and not missing.all():
-            matrix[~missing] = self._matrix[_within(held, keys)]
+            matrix[~missing] = self._matrix[within(held, keys)]
         self._scanned, self._matrix = keys, matrix
 
     def build(self, progress: Progress | None = None) -> None:
@@ -189,7 +256,7 @@ class VectorIndex:
         if self.count < self._exact_below or (graph and len(self._scanned) < _WORTH * len(graph.keys)):
             return
         # While it is changed the graph must not be searched, nor afterwards if that is interrupted.
-        self._graph, self._generation = None, -1
+        self._graph = self._keys = None
         note = ""
         try:
             graph = self._built(progress) if graph is None else self._extended(graph, progress)
@@ -239,17 +306,9 @@ def _masked(graph: Graph, keys: Ids, limit: int) -> Graph:
     Raises:
         UnusableCache: too much of it is gone, or `limit` or more keys have come beside it.
     """
-    gone = ~_within(graph.keys, keys)
+    gone = ~within(graph.keys, keys)
     left = len(graph.keys) - int(gone.sum())
     if left < (1 - _STALE) * len(graph.keys) or len(keys) - left >= limit:
         raise UnusableCache("the index is out of date")
     graph.mask(gone)
     return graph
-
-
-def _within(keys: Ids, others: Ids) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Which of `keys` are among `others`, both (n, 2) ascending by id: same passage, same vector."""
-    if not len(keys) or not len(others):
-        return np.zeros(len(keys), dtype=bool)
-    places = np.minimum(np.searchsorted(others[:, 0], keys[:, 0]), len(others) - 1)
-    return np.asarray((others[places] == keys).all(axis=1))

@@ -165,10 +165,7 @@ def _passages(db: Database, where: str, values: list[int]) -> dict[int, Passage]
     records = _records(db, {row["document_id"] for row in rows})
     if any(row["document_id"] not in records for row in rows):
         raise RowDamaged("a passage has no document")
-    return {
-        row["id"]: passage_value(row, records[row["document_id"]].name, records[row["document_id"]].title)
-        for row in rows
-    }
+    return {row["id"]: passage_value(row, records[row["document_id"]]) for row in rows}
 
 
 def _records(db: Database, document_ids: set[int]) -> dict[int, DocumentRecord]:

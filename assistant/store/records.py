@@ -66,7 +66,7 @@ class DocumentRecord:
 class Problem:
     """Something that `Store.check` found to be wrong."""
 
-    part: Literal["file", "documents", "passages", "full text", "vectors"]
+    part: Literal["file", "documents", "passages", "full text", "vectors", "index"]
     message: str
     """One sentence."""
 
@@ -180,11 +180,12 @@ def document_text(row: Mapping[str, Any]) -> str:
 
 
 PASSAGE_COLUMNS = "ordinal, first, behind, page, heading_path, context, text, checksum"
-"""In the order of the checksum."""
+"""In the order of the checksum, which begins with the document's content hash: a damaged link to another document must
+not make one manual's words those of another."""
 
 
-def passage_row(passage: Passage) -> tuple[str | int | None, ...]:
-    """The values of `PASSAGE_COLUMNS` for this passage."""
+def passage_row(passage: Passage, content_hash: str) -> tuple[str | int | None, ...]:
+    """The values of `PASSAGE_COLUMNS` for this passage of the document with this content hash."""
     fields = (
         passage.ordinal,
         passage.start,
@@ -194,22 +195,22 @@ def passage_row(passage: Passage) -> tuple[str | int | None, ...]:
         passage.context,
         passage.text,
     )
-    return (*fields, checksum(*fields))
+    return (*fields, checksum(content_hash, *fields))
 
 
-def passage_value(row: Mapping[str, Any], document: str, title: str) -> Passage:
+def passage_value(row: Mapping[str, Any], document: DocumentRecord) -> Passage:
     """The passage in a row with `PASSAGE_COLUMNS`.
 
     Raises:
         RowDamaged: the row was changed behind our back.
     """
     fields = [row[column] for column in PASSAGE_COLUMNS.split(", ")]
-    if not _matches(fields.pop(), *fields):
+    if not _matches(fields.pop(), document.content_hash, *fields):
         raise RowDamaged("a passage has changed by itself")
     ordinal, start, end, page, heading_path, context, text = fields
     return Passage(
-        document=document,
-        title=title,
+        document=document.name,
+        title=document.title,
         ordinal=ordinal,
         start=start,
         end=end,
@@ -217,6 +218,8 @@ def passage_value(row: Mapping[str, Any], document: str, title: str) -> Passage:
         heading_path=tuple(json.loads(heading_path)),
         context=context,
         page=page,
+        dated=document.dated,
+        abbreviations=document.abbreviations,
     )
 
 

@@ -126,7 +126,10 @@ INSERT INTO meta SELECT 'embedder', id FROM embedders
 
 
 def _describe(db: Database) -> None:
-    """Add what is known of a document beyond its text, within the checksum of its record."""
+    """Add what is known of a document beyond its text, within the checksum of its record.
+
+    The checksum of a passage now says of which document it is.
+    """
     db.executescript(_DESCRIPTIONS)
     before = ("source", "name", "title", "media_type", "content_hash", "revised", "pages", "characters", "added_at")
     rows = db.execute(f"SELECT id, checksum, {', '.join(before)} FROM documents").fetchall()
@@ -134,6 +137,13 @@ def _describe(db: Database) -> None:
         if checksum(*fields) == expected:  # One that is damaged must stay recognisable as that.
             new = checksum(*fields, None, None, None, "[]")
             db.execute("UPDATE documents SET checksum = ? WHERE id = ?", (new, id_))
+    columns = "ordinal, first, behind, page, heading_path, context, text"
+    for id_, content_hash in db.execute("SELECT id, content_hash FROM documents").fetchall():
+        passages = db.execute(f"SELECT id, checksum, {columns} FROM passages WHERE document_id = ?", (id_,)).fetchall()
+        for passage, expected, *fields in passages:
+            if checksum(*fields) == expected:
+                new = checksum(content_hash, *fields)
+                db.execute("UPDATE passages SET checksum = ? WHERE id = ?", (new, passage))
 
 
 MIGRATIONS: tuple[Migration, ...] = (

@@ -6,7 +6,7 @@ It knows the tables. It does not know when a transaction begins or ends.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from assistant.store import fulltext, vectors
 from assistant.store.records import (
@@ -92,17 +92,23 @@ def _insert(
     fingerprint: str,
     added_at: str,
 ) -> None:
-    row = document_row(document, added_at)
+    ids = insert_rows(db, document_row(document, added_at), passages)
+    fulltext.insert(db, ids, [(fulltext.storable(head), fulltext.storable(body)) for head, body in tokens])
+    vectors.insert(db, ids, matrix, fingerprint)
+
+
+def insert_rows(db: Database, row: dict[str, Any], passages: Sequence[Passage]) -> range:
+    """Store the row of a document and its passages; returns their ids."""
     document_id = db.execute(
         f"INSERT INTO documents ({', '.join(row)}) VALUES ({', '.join(f':{column}' for column in row)})", row
     ).lastrowid
     ids = range((first := _next_passage_id(db)), first + len(passages))
+    rows = (passage_row(passage, row["content_hash"]) for passage in passages)
     db.conn.executemany(
         f"INSERT INTO passages (id, document_id, {PASSAGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        ((id_, document_id, *passage_row(passage)) for id_, passage in zip(ids, passages, strict=True)),
+        ((id_, document_id, *values) for id_, values in zip(ids, rows, strict=True)),
     )
-    fulltext.insert(db, ids, [(fulltext.storable(head), fulltext.storable(body)) for head, body in tokens])
-    vectors.insert(db, ids, matrix, fingerprint)
+    return ids
 
 
 def _next_passage_id(db: Database) -> int:

@@ -66,7 +66,7 @@ def test_a_citation_carries_place_and_quote_of_its_evidence() -> None:
     citation = Citation.of(Evidence(PASSAGE, 108, 117, 0.123456))
     assert dataclasses.asdict(citation) == {
         "document": "pump.pdf", "title": "Pump", "section": "Errors", "page": 7, "quote": "Error E07",
-        "start": 108, "end": 117, "score": 0.1235,
+        "start": 108, "end": 117, "score": 0.1235, "dated": None,
     }  # fmt: skip
 
 
@@ -94,7 +94,9 @@ def test_the_published_fields_of_an_answer_are_those_of_the_design() -> None:
     ]  # fmt: skip
     assert list(shown["timings_ms"]) == ["retrieve", "first_token", "total", "load", "stages"]
     assert list(shown["usage"]) == ["prompt_tokens", "reused_tokens", "completion_tokens"]
-    assert list(shown["citations"][0]) == ["document", "title", "section", "page", "quote", "start", "end", "score"]
+    assert list(shown["citations"][0]) == [
+        "document", "title", "section", "page", "quote", "start", "end", "score", "dated",
+    ]  # fmt: skip
     published = {"document", "section", "page", "score", "dense_rank", "lexical_rank"}
     assert published <= shown["hits"][0].keys()
 

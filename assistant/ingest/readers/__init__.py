@@ -8,12 +8,12 @@ from __future__ import annotations
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from assistant.errors import UnreadableDocument
 
 if TYPE_CHECKING:
-    from assistant.protocols import Reader
+    from assistant.protocols import ArchiveReader, Reader
     from assistant.types import Document
 
 READERS: dict[str, str] = {
@@ -40,19 +40,34 @@ READERS: dict[str, str] = {
 }
 """File name ending -> "module:Class"."""
 
+ARCHIVES: dict[str, str] = {".zim": "assistant.ingest.readers.zim:ZimReader"}
+"""The same, of files that hold many documents."""
+
 SAVE_AS = "save it as PDF, DOCX, ODT, HTML, Markdown or text and add that"
 """What to do with a file of another kind."""
 
 
 def supported_suffixes() -> frozenset[str]:
     """File name endings that can be read, lower case, with the dot."""
-    return frozenset(READERS)
+    return frozenset(READERS) | frozenset(ARCHIVES)
 
 
 def reader_for(path: Path) -> Reader | None:
     """The reader of files named like `path`, or None."""
     target = READERS.get(path.suffix.lower())
-    return _load(target) if target is not None else None
+    if target is None:
+        return None
+    reader: Reader = _load(target)
+    return reader
+
+
+def archive_reader_for(path: Path) -> ArchiveReader | None:
+    """The reader of archives named like `path`, or None."""
+    target = ARCHIVES.get(path.suffix.lower())
+    if target is None:
+        return None
+    reader: ArchiveReader = _load(target)
+    return reader
 
 
 def read(path: Path, name: str) -> Document:
@@ -69,7 +84,6 @@ def read(path: Path, name: str) -> Document:
 
 
 @cache
-def _load(target: str) -> Reader:
+def _load(target: str) -> Any:
     module, _, class_name = target.partition(":")
-    reader: Reader = getattr(import_module(module), class_name)()
-    return reader
+    return getattr(import_module(module), class_name)()

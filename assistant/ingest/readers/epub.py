@@ -17,7 +17,7 @@ from assistant.ingest.decoding import decode
 from assistant.ingest.files import MAX_BYTES, MEGABYTE, hash_file
 from assistant.ingest.marks import iso_date, revision_date
 from assistant.ingest.readers.html_blocks import HtmlBlocks
-from assistant.ingest.readers.html_tree import main_content, parse
+from assistant.ingest.readers.html_tree import fits, main_content, parse
 from assistant.ingest.readers.packages import Package
 from assistant.ingest.readers.titles import best_title
 from assistant.ingest.readers.xml_events import Event, Step, events
@@ -26,8 +26,8 @@ from assistant.types import Document
 _KIND = "an EPUB book"
 _CONTAINER = "META-INF/container.xml"
 _LOCKS = "META-INF/encryption.xml"
-_LARGEST_CHAPTER = 16 * MEGABYTE
-"""The HTML parser holds some ten times this in memory."""
+_LARGEST_CHAPTER = 8 * MEGABYTE
+"""A chapter of this size that is one paragraph of the longest characters takes 240 MB; see also `fits`."""
 _CHAPTERS = frozenset({"application/xhtml+xml", "text/html", "application/html+xml", "text/x-oeb1-document"})
 _NAMESPACES = {
     "urn:oasis:names:tc:opendocument:xmlns:container": "ocf",
@@ -86,6 +86,8 @@ def _add_chapter(builder: DocumentBuilder, package: Package, chapter: str) -> No
         html = decode(data, chapter)
     except UnreadableDocument as exc:  # a chapter that is no text
         raise package.damaged() from exc
+    if not fits(html):
+        raise package.too_large()
     root = main_content(parse(html))
     if root is not None:
         HtmlBlocks(builder).add(root)

@@ -10,16 +10,17 @@ from pathlib import Path
 
 from selectolax.lexbor import LexborHTMLParser
 
+from assistant.errors import UnreadableDocument
 from assistant.ingest.building import LONGEST_TITLE, DocumentBuilder
 from assistant.ingest.cleaning import one_line
 from assistant.ingest.decoding import decode
 from assistant.ingest.files import MEGABYTE, hash_bytes, read_bytes
 from assistant.ingest.readers.html_blocks import HtmlBlocks
-from assistant.ingest.readers.html_tree import main_content, parse
+from assistant.ingest.readers.html_tree import fits, main_content, parse
 from assistant.types import Document
 
-MAX_BYTES = 32 * MEGABYTE
-"""The parser holds some ten times the file in memory."""
+MAX_BYTES = 12 * MEGABYTE
+"""A page of this size that is one paragraph of the longest characters takes 350 MB, one of sentences 50 MB."""
 _DECLARED = re.compile(rb"(?:charset|encoding)\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]{2,30})", re.IGNORECASE)
 # Only encodings of text: Python's codecs also hold escapes and transformations that a page could name.
 _KNOWN = re.compile(
@@ -47,19 +48,30 @@ class HtmlReader:
 
     def read(self, path: Path, name: str) -> Document:
         """Read the file at `path`; see `assistant.protocols.Reader`."""
-        data = read_bytes(path, name, self._max_bytes)
-        tree = parse(decode(data, name, _declared_encoding(data)))
-        builder = DocumentBuilder()
-        root = main_content(tree)
-        if root is not None:
-            HtmlBlocks(builder).add(root)
-        return builder.build(
-            path,
-            name,
-            title=_title(tree, builder.first_heading()),
-            content_hash=hash_bytes(data),
-            media_type="text/html",
-        )
+        return html_document(read_bytes(path, name, self._max_bytes), path, name)
+
+
+def html_document(data: bytes, path: Path, name: str, title: str = "") -> Document:
+    """The document of a page whose bytes came from `path`; without a title it gets the page's own.
+
+    Raises:
+        UnreadableDocument: it is not text or holds none.
+    """
+    html = decode(data, name, _declared_encoding(data))
+    if not fits(html):
+        raise UnreadableDocument(f"{name} has more elements than a page can hold; split it into parts and add those.")
+    tree = parse(html)
+    builder = DocumentBuilder()
+    root = main_content(tree)
+    if root is not None:
+        HtmlBlocks(builder).add(root)
+    return builder.build(
+        path,
+        name,
+        title=title or _title(tree, builder.first_heading()),
+        content_hash=hash_bytes(data),
+        media_type="text/html",
+    )
 
 
 def _declared_encoding(data: bytes) -> str | None:

@@ -14,6 +14,15 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 DEEPEST = 500
 """Elements inside each other; browsers stop at about the same depth, and parsing costs its square."""
 
+MOST_BYTES = 260_000_000
+"""Memory that the elements of one page may take, by the two figures below; a page of a manual takes a hundredth."""
+_ELEMENT_BYTES = 450
+"""Of the parser, and of the blocks that come of it, for `<li>a`; measured over 800,000 of them."""
+_ATTRIBUTE_BYTES = 250
+"""The same for one attribute."""
+_SMALL = 500_000
+"""Characters of a page that cannot reach that much memory."""
+
 _DROPPED_WORDS = """
     script style noscript template head nav footer aside svg math iframe object embed canvas audio video map
     dialog select option datalist button input textarea progress meter del s strike rp rt frameset
@@ -29,7 +38,10 @@ _DROPPED_CLASSES_WORDS = """
 _DROPPED_CLASSES = frozenset(_DROPPED_CLASSES_WORDS.split())
 _HIDING_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![.\d])", re.IGNORECASE)
 _WARNING_CLASS = re.compile(r"(?:^|[-_])(?:warn|warning|caution|danger|hazard)(?:$|[-_])", re.IGNORECASE)
+_WORD = re.compile(r"\S+")
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*)[^<>]*>")
+_OPENING = re.compile(r"<[a-zA-Z][^<>]*>")
+_BETWEEN_ATTRIBUTES = re.compile(r"[\s/\"']+")
 # These close themselves or each other, so an open one does not deepen the tree.
 _FLAT_WORDS = """
     p li dt dd tr td th thead tbody tfoot option optgroup colgroup col caption br hr img input meta link area
@@ -53,6 +65,15 @@ Event = tuple[Step, LexborNode, str]
 def parse(html: str) -> LexborHTMLParser:
     """Parse a page; elements nested deeper than `DEEPEST` lose their tags but not their text."""
     return LexborHTMLParser(_flattened(html).encode("utf-8", errors="replace"))
+
+
+def fits(html: str) -> bool:
+    """Whether the elements of a page fit into `MOST_BYTES`; the parser itself takes whatever it needs."""
+    if len(html) <= _SMALL:
+        return True
+    tags = (match.span() for match in _OPENING.finditer(html))
+    attributes = sum(1 for tag in tags for _ in _BETWEEN_ATTRIBUTES.finditer(html, *tag))
+    return html.count("<") * _ELEMENT_BYTES + attributes * _ATTRIBUTE_BYTES <= MOST_BYTES
 
 
 def walk(root: LexborNode) -> Iterator[Event]:
@@ -106,7 +127,7 @@ def main_content(tree: LexborHTMLParser) -> LexborNode | None:
 
 
 def _words(node: LexborNode) -> int:
-    return sum(len(text.split()) for step, _, text in walk(node) if step is Step.TEXT)
+    return sum(1 for step, _, text in walk(node) if step is Step.TEXT for _ in _WORD.finditer(text))
 
 
 def _dropped(node: LexborNode, inside_content: bool) -> bool:

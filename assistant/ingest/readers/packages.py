@@ -78,6 +78,13 @@ class Package:
         """The refusal of a file that asks for a password."""
         return UnreadableDocument(f"{self._name} is encrypted; save it without a password and add it again.")
 
+    def too_large(self) -> UnreadableDocument:
+        """The refusal of a file that holds more than fits into memory."""
+        return UnreadableDocument(
+            f"{self._name} unpacks to more than a document of its size can hold; "
+            "save it anew from its source, in parts if it is very large, and add that."
+        )
+
     def pieces(self, member: str) -> Iterator[bytes]:
         """The content of a member, piece by piece.
 
@@ -91,14 +98,14 @@ class Package:
             if info.compress_type not in _METHODS:
                 raise self.damaged()
             if info.file_size > MOST_UNPACKED:
-                raise self._too_large()
+                raise self.too_large()
             with self._zip.open(info) as file:
                 size = 0
                 while piece := file.read(_PIECE):
                     size += len(piece)
                     self._unpacked += len(piece)
                     if self._unpacked > MOST_UNPACKED or size > max(_RATIO_FROM, info.compress_size * _MOST_RATIO):
-                        raise self._too_large()
+                        raise self.too_large()
                     yield piece
 
     def read(self, member: str, most: int = 32 * MEGABYTE) -> bytes:
@@ -108,15 +115,9 @@ class Package:
         for piece in self.pieces(member):
             size += len(piece)
             if size > most:
-                raise self._too_large()
+                raise self.too_large()
             parts.append(piece)
         return b"".join(parts)
-
-    def _too_large(self) -> UnreadableDocument:
-        return UnreadableDocument(
-            f"{self._name} unpacks to more than a document of its size can hold; "
-            "save it anew from its source, in parts if it is very large, and add that."
-        )
 
     def _check_kind(self) -> None:
         """Refuse what is no ZIP file, with the reason that the first bytes tell."""
@@ -134,7 +135,7 @@ class Package:
             entries, length = _directory(self._file)
         # Python holds the whole directory in memory, so its size is looked at before it is read.
         if entries > _MOST_MEMBERS or length > _MOST_DIRECTORY:
-            raise self._too_large()
+            raise self.too_large()
 
     def _tail_has(self, wanted: bytes) -> bool:
         self._file.seek(0, 2)

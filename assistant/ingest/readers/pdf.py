@@ -1,5 +1,6 @@
 """Reads PDF files page by page: text in reading order with page numbers, headings, lists and tables.
 
+A file may have text on some pages and pictures of text on others; the latter are recognised where Tesseract is there.
 It knows neither passages nor storage, and holds a few pages at a time besides the text that it has found. PDFium allows
 one caller at a time: read from one thread of a process.
 """
@@ -21,6 +22,7 @@ from assistant.ingest.readers.pdf_flow import Flow
 from assistant.ingest.readers.pdf_lines import read_lines
 from assistant.ingest.readers.pdf_page import read_page
 from assistant.ingest.readers.pdf_running import without_running_lines
+from assistant.ingest.readers.pdf_scan import Scanner
 from assistant.ingest.readers.pdf_styles import Outline, Styles, plain
 from assistant.ingest.readers.pdf_tables import with_aligned_tables
 from assistant.ingest.readers.pdf_words import Line, PdfPage
@@ -35,28 +37,27 @@ _NO_TITLE = re.compile(
 
 
 class PdfReader:
-    """PDF files that hold text."""
+    """PDF files; pages that are only pictures are recognised where Tesseract is installed."""
 
     suffixes: frozenset[str] = frozenset({".pdf"})
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._max_bytes = max_bytes
+        self._scanner = Scanner()
 
     def read(self, path: Path, name: str) -> Document:
         """Read the file at `path`; see `assistant.protocols.Reader`."""
         content_hash = hash_file(path, name, self._max_bytes)
         file = _open(path, name)
         try:
-            builder, scanned = _read(file)
+            builder, scanned = _read(file, self._scanner)
             metadata = one_line(file.get_metadata_value("Title"))
         except pdfium.PdfiumError as exc:
             raise UnreadableDocument(f"{name} has a damaged page; save it anew from its source and add that.") from exc
         finally:
             file.close()
         if scanned and not builder.text:
-            raise UnreadableDocument(
-                f"{name} is a scan, pictures of pages without text; run text recognition over it and add the result."
-            )
+            raise UnreadableDocument(_scan(name, recognised=bool(self._scanner.languages)))
         return builder.build(
             path,
             name,
@@ -79,10 +80,22 @@ def _open(path: Path, name: str) -> pdfium.PdfDocument:
         raise UnreadableDocument(f"{name} is not there; check the path and add it again.") from exc
 
 
-def _read(file: pdfium.PdfDocument) -> tuple[DocumentBuilder, bool]:
+def _scan(name: str, *, recognised: bool) -> str:
+    if recognised:
+        return (
+            f"{name} is a scan in which text recognition found nothing legible; scan it anew at 300 dpi and add that."
+        )
+    return (
+        f"{name} is a scan, pictures of pages without text; install Tesseract for text recognition "
+        "(`apt install tesseract-ocr`, and the pack of its language) and add it again."
+    )
+
+
+def _read(file: pdfium.PdfDocument, scanner: Scanner) -> tuple[DocumentBuilder, bool]:
     """The blocks of a file, and whether it has pages that are only pictures."""
     builder = DocumentBuilder()
-    flow = Flow(builder, _styles(file))
+    styles = _styles(file)
+    flow = Flow(builder, styles)
     pictures: list[int] = []
 
     def pages() -> Iterator[tuple[PdfPage, list[Line]]]:
@@ -90,6 +103,7 @@ def _read(file: pdfium.PdfDocument) -> tuple[DocumentBuilder, bool]:
             page = read_page(file, index)
             if page.has_images:
                 pictures.append(page.number)
+                page = scanner.read(file, index, styles.body) or page
             yield page, read_lines(page)
 
     for page, lines in without_running_lines(pages()):

@@ -20,6 +20,8 @@ from assistant.ingest.readers.pdf_words import PdfPage, Rule, Word
 
 _LONGEST_PAGE = 200_000
 """Characters of one page that are looked at; a page of a book has about 3,000."""
+_LONGEST_SIDE = 14_400.0
+"""Points: the limit of ISO 32000-1, Annex C. PDFium keeps a bit for each point of a page's width and height."""
 _MOST_OBJECTS = 5_000
 """Drawn objects of one page that are looked at for the lines of tables; a drawing may have many more."""
 _MOST_SEGMENTS = 400
@@ -40,6 +42,8 @@ def read_page(document: pdfium.PdfDocument, index: int) -> PdfPage:
     page = document[index]
     try:
         left, bottom, right, top = page.get_bbox()
+        if max(right - left, top - bottom) > _LONGEST_SIDE:
+            raise pdfium.PdfiumError("a page is larger than any can be")
         textpage = page.get_textpage()
         try:
             words, turned = _upright(list(_words(textpage)))

@@ -137,6 +137,8 @@ class _Table:
             self._begin(names)
         elif asks(sample):
             self._pair = (0, 1)
+        else:
+            self._label = label_columns([row for row in sample if any(cell.strip() for cell in row)])
 
     def add(self, row: Cells) -> None:
         """Append a row."""
@@ -214,8 +216,8 @@ class _Table:
 
     def _record(self, row: Cells) -> None:
         self._number += 1
-        if not self._names:
-            self._builder.add(BlockKind.PARAGRAPH, "; ".join(one_line(cell) for cell in row if cell.strip()))
+        if not self._names and sum(bool(cell.strip()) for cell in row) == 1:
+            self._builder.add(BlockKind.PARAGRAPH, next(cell for cell in row if cell.strip()))
             return
         add_record(self._builder, self._label_of(row), self._pairs(row), level=self._level + 1)
 
@@ -224,7 +226,7 @@ class _Table:
         for column in self._label:
             value = row[column].strip() if column < len(row) else ""
             name = self._names[column] if column < len(self._names) else ""
-            parts.append(f"{name} {value}" if value and is_number(value) else value)
+            parts.append(f"{name} {value}".strip() if value and is_number(value) else value)
         return " – ".join(part for part in parts if part) or f"Row {self._number}"
 
     def _pairs(self, row: Cells) -> Iterator[tuple[str, str]]:

@@ -13,8 +13,10 @@ import pytest
 from assistant.engines.fake import FakeEmbedder
 from assistant.errors import StorageError
 from assistant.ingest.adding import Adder, AddProgress
+from assistant.ingest.readers import zim
 from assistant.store import Store
 from assistant.types import FileReport
+from tests.artifacts.zim_bytes import write_zim
 
 EMBEDDER = FakeEmbedder()
 
@@ -389,3 +391,178 @@ def test_no_passage_is_longer_than_the_embedder_sees(store: Store, manuals: Path
     assert reports[0].outcome == "added"
     held = store.passage(store.passage_ids()).values()
     assert max(small.count_tokens(passage.searchable()) for passage in held) <= 24
+
+
+# Archives
+
+
+class Counting(FakeEmbedder):
+    """Keeps what it was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+
+    def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        self.texts += texts
+        return super().embed(texts)
+
+
+def archive(path: Path, *numbers: int, words: str = "") -> Path:
+    """An archive with an article for each number; `words` are in each of them."""
+    return write_zim(
+        path, {f"A/{number}": f"<h1>Pump {number}</h1><p>It has {number} kW.{words}" for number in numbers}
+    )
+
+
+def articles(store: Store) -> dict[str, str]:
+    """Text by name."""
+    found = {record.name: store.document(record.name) for record in store.documents()}
+    return {name: one[1].partition("\n\n")[2] for name, one in found.items() if one is not None}
+
+
+def test_the_articles_of_an_archive_become_documents_and_one_report(adder: Adder, store: Store, manuals: Path) -> None:
+    path = archive(manuals / "wiki.zim", *range(100))
+    write(manuals / "z.md")
+    reports = list(adder.add([manuals]))
+    assert reports[0] == FileReport(str(path), "added", passages=100, embedded=100)
+    assert [Path(one.source).name for one in reports] == ["wiki.zim", "z.md"]
+    assert articles(store)["wiki.zim/A/7"] == "It has 7 kW."
+    record = next(record for record in store.documents() if record.name == "wiki.zim/A/7")
+    assert (record.source, record.archive) == (f"{path}/A/7", str(path))
+    assert store.check() == []
+
+
+def test_an_unchanged_archive_is_skipped_without_looking_into_it(
+    adder: Adder, store: Store, manuals: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive(manuals / "wiki.zim", 1, 2)
+    add(adder, manuals)
+    before = store.generation
+    monkeypatch.setattr(zim, "find_spec", lambda _: None)  # it could not even be read
+    assert add(adder, manuals) == {"wiki.zim": "unchanged"}
+    assert store.generation == before
+
+
+def test_an_archive_may_be_larger_than_the_limit_of_files(store: Store, manuals: Path) -> None:
+    path = archive(manuals / "wiki.zim", 1)
+    small = Adder(store, EMBEDDER, max_tokens=60, max_file_bytes=path.stat().st_size - 1)
+    assert add(small, path) == {"wiki.zim": "added"}
+
+
+def test_an_archive_that_was_interrupted_goes_on_and_embeds_nothing_twice(store: Store, manuals: Path) -> None:
+    path = write_zim(
+        manuals / "wiki.zim",
+        {f"A/{number:03}": f"<p>Words {number}." for number in range(80)} | {"B": "<p>Please interrupt here."},
+    )
+    with pytest.raises(KeyboardInterrupt):
+        add(Adder(store, Interrupting(), max_tokens=60, max_file_bytes=100_000), path)
+    stored = names(store)
+    assert 0 < len(stored) < 81
+    counting = Counting()
+    (report,) = Adder(store, counting, max_tokens=60, max_file_bytes=100_000).add([path])
+    assert (report.outcome, report.embedded) == ("added", 81 - len(stored))
+    assert len(counting.texts) == 81 - len(stored)
+    assert len(names(store)) == 81
+
+
+def test_a_new_edition_replaces_removes_adds_and_keeps(adder: Adder, store: Store, manuals: Path) -> None:
+    path = archive(manuals / "wiki.zim", 1, 2, 3)
+    add(adder, path)
+    write_zim(path, {"A/1": "<h1>Pump 1</h1><p>It has 1 kW.", "A/2": "<h1>Pump</h1><p>New.", "A/4": "<p>x</p><p>Four."})
+    counting = Counting()
+    (report,) = Adder(store, counting, max_tokens=60, max_file_bytes=100_000).add([path])
+    assert (report.outcome, report.embedded) == ("replaced", 2)
+    assert articles(store) == {"wiki.zim/A/1": "It has 1 kW.", "wiki.zim/A/2": "New.", "wiki.zim/A/4": "Four."}
+    assert not [text for text in counting.texts if "1 kW" in text]
+    assert add(adder, path) == {"wiki.zim": "unchanged"}
+
+
+def test_the_edition_before_is_not_taken_for_known_when_a_newer_one_was_interrupted(
+    store: Store, adder: Adder, manuals: Path
+) -> None:
+    path = archive(manuals / "wiki.zim", 1, 2)
+    old = path.read_bytes()
+    add(adder, path)
+    write_zim(path, {"A/1": "<p>New.", "A/2": "<p>Please interrupt here."})
+    with pytest.raises(KeyboardInterrupt):
+        add(Adder(store, Interrupting(), max_tokens=60, max_file_bytes=100_000), path)
+    path.write_bytes(old)
+    add(adder, path)
+    assert articles(store) == {"wiki.zim/A/1": "It has 1 kW.", "wiki.zim/A/2": "It has 2 kW."}
+    assert add(adder, path) == {"wiki.zim": "unchanged"}
+
+
+def test_a_damaged_new_edition_is_refused_and_everything_stays(adder: Adder, store: Store, manuals: Path) -> None:
+    path = archive(manuals / "wiki.zim", 1, 2)
+    add(adder, path)
+    data = bytearray(archive(path, 3, 4).read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    (report,) = adder.add([path])
+    assert (report.outcome, "is damaged" in report.reason) == ("refused", True)
+    assert sorted(articles(store)) == ["wiki.zim/A/1", "wiki.zim/A/2"]
+
+
+def test_an_archive_that_breaks_off_keeps_what_was_read_and_removes_nothing(
+    store: Store, adder: Adder, manuals: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = archive(manuals / "wiki.zim", 1, 2)
+    add(adder, path)
+    archive(path, 1, 3, words=" More.")
+    whole = zim.pages
+
+    def broken(archive: Path) -> Iterator[object]:
+        yield next(whole(archive))
+        raise zim.BrokenArchive
+
+    monkeypatch.setattr(zim, "pages", broken)
+    (report,) = adder.add([path])
+    assert (report.outcome, report.passages) == ("refused", 0)  # the one that came was not stored yet
+    assert sorted(articles(store)) == ["wiki.zim/A/1", "wiki.zim/A/2"]
+    monkeypatch.undo()
+    assert add(adder, path) == {"wiki.zim": "replaced"}
+    assert sorted(articles(store)) == ["wiki.zim/A/1", "wiki.zim/A/3"]
+
+
+def test_an_archive_without_any_text_is_refused(adder: Adder, manuals: Path) -> None:
+    path = write_zim(manuals / "wiki.zim", {"a": "<p> </p>"}, others={"b": ("image/png", b"\x89PNG")})
+    (report,) = adder.add([path])
+    assert (report.outcome, "holds no article with text" in report.reason) == ("refused", True)
+
+
+def test_an_article_that_its_owner_removed_stays_out(adder: Adder, store: Store, manuals: Path) -> None:
+    path = archive(manuals / "wiki.zim", 1, 2)
+    add(adder, path)
+    store.remove("wiki.zim/A/1", leave_out=True)
+    archive(path, 1, 2, 3)
+    list(adder.add([manuals], but=store.left_out()))
+    assert sorted(articles(store)) == ["wiki.zim/A/2", "wiki.zim/A/3"]
+
+
+def test_two_archives_of_one_name_both_find_room(adder: Adder, store: Store, tmp_path: Path) -> None:
+    for folder in ("old", "new"):
+        (tmp_path / folder).mkdir()
+        archive(tmp_path / folder / "wiki.zim", 1)
+    assert [one.outcome for one in adder.add([tmp_path / "old", tmp_path / "new"])] == ["added", "added"]
+    assert names(store) == ["new/wiki.zim/A/1", "wiki.zim/A/1"]
+
+
+def test_with_another_embedder_an_archive_is_read_again(adder: Adder, store: Store, manuals: Path) -> None:
+    path = archive(manuals / "wiki.zim", 1, 2)
+    add(adder, path)
+    other = Adder(store, FakeEmbedder(dimensions=32), max_tokens=60, max_file_bytes=100_000)
+    assert add(other, path) == {"wiki.zim": "replaced"}
+    assert add(other, path) == {"wiki.zim": "unchanged"}
+    assert len(store.known_vectors(f"{path}/A/1", "fake-32")) == 1
+
+
+def test_progress_is_told_within_an_archive_and_never_goes_back(adder: Adder, manuals: Path) -> None:
+    archive(manuals / "wiki.zim", *range(150))
+    write(manuals / "z.md")
+    heard: list[AddProgress] = []
+    list(adder.add([manuals], heard.append))
+    assert [one.bytes_done for one in heard] == sorted(one.bytes_done for one in heard)
+    assert len({one.bytes_done for one in heard if one.name == "wiki.zim"}) > 4
+    assert heard[-1].bytes_done == heard[-1].bytes_total
+    assert (heard[-1].passages, heard[-1].files_done) == (151, 2)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from assistant.errors import UnreadableDocument
+from assistant.ingest.passages import split
 from assistant.ingest.readers.delimited import DelimitedReader
 from assistant.types import Document
 
@@ -131,3 +132,16 @@ def test_200_000_rows_are_read_in_bounded_time(read) -> None:  # type: ignore[no
 def test_the_ending_tells_the_media_type(read) -> None:  # type: ignore[no-untyped-def]
     assert read("a\tb\n1\t2\n", "x.tsv").media_type == "text/tab-separated-values"
     assert read("a,b\n1,2\n").media_type == "text/csv"
+
+
+def test_rows_without_names_are_each_found_alone(read) -> None:  # type: ignore[no-untyped-def]
+    """Several of them were packed into one passage, where a number of one row passed for that of another."""
+    document = read("E07,2.50,motor\nE08,4.50,fan\nE09,6.50,lid\n")
+    assert blocks(document)[:4] == [
+        ("heading", "E07"),
+        ("paragraph", "E07; 2.50; motor"),
+        ("heading", "E08"),
+        ("paragraph", "E08; 4.50; fan"),
+    ]
+    found = split(document, lambda text: 2 + len(text.split()))
+    assert [passage.text for passage in found] == ["E07; 2.50; motor", "E08; 4.50; fan", "E09; 6.50; lid"]

@@ -66,3 +66,11 @@ def test_locked_fonts_do_not_matter(read) -> None:  # type: ignore[no-untyped-de
 def test_a_book_without_its_parts_is_refused(read, missing: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(UnreadableDocument, match="is damaged or is not an EPUB book"):
         read("<p>x</p>", **{missing: "<nothing/>"})
+
+
+def test_a_chapter_with_more_elements_than_fit_into_memory_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.epub"
+    # Every part of it differs, so that it does not fall to the bound on what packs too well.
+    path.write_bytes(epub_bytes("".join(f"<p>{number}</p>" for number in range(400_000))))
+    with pytest.raises(UnreadableDocument, match="unpacks to more than a document of its size can hold"):
+        EpubReader().read(path, "a.epub")

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from assistant.errors import UnreadableDocument
+from assistant.ingest.readers import html
 from assistant.ingest.readers.html import HtmlReader
 from assistant.types import Document
 
@@ -162,3 +164,20 @@ def test_hostile_pages_neither_crash_nor_hang(read, html: str) -> None:  # type:
 def test_many_siblings_with_equal_closings_are_not_taken_as_depth(read) -> None:  # type: ignore[no-untyped-def]
     document = read("".join(f"<div><p>paragraph {number}</p></div>" for number in range(3_000)))
     assert len(document.blocks) == 3_000
+
+
+@pytest.mark.parametrize("element", ["<li>a", "<p>a</p>", "<i a b c d e f g></i>", "<i a=1 b='2' c=\"3\"/>"])
+def test_a_page_with_more_elements_than_fit_into_memory_is_refused_before_it_is_parsed(
+    element: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.html"
+    path.write_text(element * (11_000_000 // len(element)))
+    monkeypatch.setattr(html, "parse", lambda _: pytest.fail("it was parsed"))
+    with pytest.raises(UnreadableDocument, match=r"^a has more elements than a page can hold; split it"):
+        HtmlReader().read(path, "a")
+
+
+def test_a_long_page_of_sentences_fits(tmp_path: Path) -> None:
+    path = tmp_path / "a.html"
+    path.write_text('<p class="text">The pump delivers 5.5 kW at 2.5 bar and < 3 "bar" hurt nobody.</p>\n' * 20_000)
+    assert len(HtmlReader().read(path, "a").blocks) == 20_000

@@ -218,3 +218,14 @@ def test_the_sample_manual_has_the_structure_of_its_source() -> None:
     from assistant.ingest.readers.markdown import MarkdownReader
 
     assert blocks(PdfReader().read(pdf, "a")) == blocks(MarkdownReader().read(source, "a"))
+
+
+def test_a_page_longer_than_any_can_be_is_refused_before_it_costs_memory(tmp_path: Path) -> None:
+    """A damaged page of 595 by 842,424,256 points took 100 MB; found by a mutation."""
+    path = tmp_path / "a.pdf"
+    page = pdf_bytes(Page().text(60, 700, "Words."))
+    path.write_bytes(page.replace(b"/MediaBox [0 0 595 842]", b"/MediaBox [0 0 595 842424256]"))
+    with pytest.raises(UnreadableDocument, match="has a damaged page"):
+        PdfReader().read(path, "a.pdf")
+    path.write_bytes(page.replace(b"/MediaBox [0 0 595 842]", b"/MediaBox [0 0 14400 14400]"))
+    assert PdfReader().read(path, "a.pdf").text == "Words."

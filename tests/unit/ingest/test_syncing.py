@@ -14,6 +14,7 @@ from assistant.engines.fake import FakeEmbedder
 from assistant.ingest.adding import Adder
 from assistant.ingest.syncing import Syncer
 from assistant.store import Store
+from tests.artifacts.zim_bytes import write_zim
 
 
 class Counting(FakeEmbedder):
@@ -272,3 +273,57 @@ def test_folders_are_followed_once_and_no_longer(store: Store, tmp_path: Path) -
     assert store.folders() == [str(tmp_path)]
     assert store.unfollow(str(tmp_path)) is True
     assert store.unfollow(str(tmp_path)) is False
+
+
+# Archives
+
+
+def archive(path: Path, *numbers: int) -> Path:
+    return write_zim(path, {f"A/{number}": f"<h1>Pump {number}</h1><p>It has {number} kW." for number in numbers})
+
+
+def test_the_articles_of_an_archive_that_is_there_are_not_gone(syncer: Syncer, store: Store, folder: Path) -> None:
+    archive(folder / "wiki.zim", 1, 2)
+    write(folder / "a.md", "Words.")
+    assert synced(syncer) == {"a.md": "added", "wiki.zim": "added"}
+    before = store.generation
+    assert synced(syncer) == {"a.md": "unchanged", "wiki.zim": "unchanged"}
+    assert store.generation == before
+    assert names(store) == ["a.md", "wiki.zim/A/1", "wiki.zim/A/2"]
+
+
+def test_when_an_archive_is_gone_all_its_articles_are_and_it_can_come_back(
+    syncer: Syncer, store: Store, folder: Path, tmp_path: Path
+) -> None:
+    path = archive(folder / "wiki.zim", 1, 2, 3)
+    write(folder / "a.md", "Words.")
+    synced(syncer)
+    path.rename(tmp_path / "aside.zim")
+    reports = [report for report in syncer.sync() if report.outcome == "removed"]
+    assert [(report.source, report.passages) for report in reports] == [(str(path), 3)]
+    assert names(store) == ["a.md"]
+    (tmp_path / "aside.zim").rename(path)
+    assert synced(syncer) == {"a.md": "unchanged", "wiki.zim": "added"}
+    assert len(names(store)) == 4
+    assert store.check() == []
+
+
+def test_an_archive_that_was_moved_is_renamed_and_not_embedded_again(
+    syncer: Syncer, store: Store, folder: Path, embedder: Counting
+) -> None:
+    path = archive(folder / "wiki.zim", 1, 2)
+    synced(syncer)
+    embedder.texts = []
+    path.rename(folder / "moved.zim")
+    assert synced(syncer) == {"moved.zim": "renamed"}
+    assert embedder.texts == []
+    assert names(store) == ["moved.zim/A/1", "moved.zim/A/2"]
+
+
+def test_the_articles_of_a_stick_that_was_pulled_out_stay(syncer: Syncer, store: Store, folder: Path) -> None:
+    archive(folder / "wiki.zim", 1, 2)
+    synced(syncer)
+    folder.rename(folder.with_name("aside"))
+    assert synced(syncer) == {}
+    assert "its 2 documents stay" in syncer.kept[0]
+    assert len(names(store)) == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from assistant.engines.fake import FakeEmbedder
@@ -12,6 +13,7 @@ from assistant.errors import KnowledgeBaseError
 from assistant.ingest.adding import Adder
 from assistant.retrieval.search import Retriever
 from assistant.store import Store, VectorIndex
+from assistant.store.lexical_index import LexicalIndex
 
 MANUAL = """# Pump unit
 
@@ -183,6 +185,26 @@ def test_a_rare_term_weighs_more_than_a_common_one_and_an_absent_one_most(retrie
     weights = retriever.search("M4x12 screws of zirconium", 3).weights
     assert weights["zirconium"] > weights["screw"] > 0
     assert weights["zirconium"] > weights["m4x12"] > weights["screw"]
+
+
+def test_only_allowed_passages_are_found_with_and_without_lists(built: tuple[Store, Retriever], tmp_path: Path) -> None:
+    store, without = built
+    embedder = FakeEmbedder(dimensions=256)
+    index = VectorIndex(store, embedder.fingerprint, embedder.dimensions, tmp_path)
+    words = LexicalIndex(store, index.inventory, tmp_path, embedder.fingerprint, build_from=1)
+    words.build()
+    within = Retriever(store, index, embedder, words=words, dense_weight=0.4)
+    ids = store.passage_ids()
+    for query in ("E07 pump dry", "4 M4x12 screws of steel", "kiosk coffee", "absent"):
+        everything = within.search(query, 100)
+        assert everything.hits == without.search(query, 100).hits
+        allowed = np.array(sorted(ids)[::2])
+        some = within.search(query, 100, allowed)
+        assert set(some.ids) == set(allowed.tolist())
+        assert some.weights == everything.weights
+        assert some.hits == without.search(query, 100, allowed).hits
+        assert within.search(query, 3, allowed[:0]).hits == ()
+    assert words.kind == "lists"
 
 
 def test_similarities_are_cosines_in_the_order_given(retriever: Retriever) -> None:

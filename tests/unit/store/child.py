@@ -17,6 +17,8 @@ import numpy as np
 
 from assistant.errors import FieldmateError, KnowledgeBaseError, StorageError
 from assistant.store import Store, VectorIndex
+from assistant.store.inventory import Inventory
+from assistant.store.lexical_index import LexicalIndex
 from tests.unit.store.samples import DIMENSIONS, FINGERPRINT, filled, flipped, parts, unit_vectors
 
 NOBODY = 65534
@@ -33,7 +35,7 @@ def write(path: str, prefix: str, count: str) -> None:
 
 def hold(path: str) -> None:
     """Keep the write lock until the end of standard input."""
-    with Store.open(Path(path), create=True) as store, store._writing():
+    with Store.open(Path(path), create=True) as store, store.writing():
         print("held", flush=True)
         sys.stdin.read()
 
@@ -143,7 +145,7 @@ def _use(store: Store, originals: dict[str, list]) -> None:
     store.check()
     for record in store.documents():
         found = store.passage(store.passage_ids(record.name))
-        wrong = [passage for passage in found.values() if passage not in originals[record.name]]
+        wrong = [passage for passage in found.values() if passage not in originals[passage.document]]
         assert not wrong, f"a passage that nobody wrote: {wrong}"
         read = store.document(record.name)
         assert read is None or all(text.text in read[1] for text in originals[record.name])
@@ -181,6 +183,38 @@ def mutate_index(folder: str, first: str, last: str) -> None:
             if found != expected or (damaged and index.kind == "hnsw"):
                 print(f"seed {seed}: {found} instead of {expected}, {index.kind}")
     print(json.dumps(outcomes))
+
+
+def mutate_words(folder: str, first: str, last: str) -> None:
+    """Search with damaged copies of the posting lists; print each result that differs from that of FTS5."""
+    path, cache = Path(folder) / "knowledge.db", Path(folder) / "index"
+    filled(path, documents=4, passages=50)
+    outcomes = {"fts5": 0, "lists": 0}
+    with Store.open(path, create=False) as store:
+        words_of(store, cache).build()
+        files = {file: file.read_bytes() for file in sorted(cache.iterdir())}
+        query = ["passage", "manual-1.md", "7", "says", "service"]
+        expected = store.lexical(query, 20)
+        control = words_of(store, cache)
+        if control.lexical(query, 20) != expected or control.kind != "lists":
+            print("the undamaged cache is not used")
+        for seed in range(int(first), int(last)):
+            for file, data in files.items():
+                file.write_bytes(data)
+            victim = list(files)[seed % len(files)]
+            victim.write_bytes(flipped(files[victim], np.random.default_rng(seed)))
+            words = words_of(store, cache)
+            found = words.lexical(query, 20)
+            outcomes[words.kind] += 1
+            damaged = victim.read_bytes() != files[victim] and victim.suffix != ".json"
+            if found != expected or (damaged and words.kind == "lists"):
+                print(f"seed {seed}: {found} instead of {expected}, {words.kind}")
+    print(json.dumps(outcomes))
+
+
+def words_of(store: Store, cache: Path) -> LexicalIndex:
+    """The lists of a store, however few passages it has."""
+    return LexicalIndex(store, Inventory(store, FINGERPRINT), cache, FINGERPRINT, build_from=1)
 
 
 if __name__ == "__main__":

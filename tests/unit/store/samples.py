@@ -43,7 +43,9 @@ def parts(name: str, count: int = 3, seed: int = 0, fingerprint: str = FINGERPRI
     for ordinal, body in enumerate(bodies):
         end = start + len(body)
         passages.append(
-            Passage(name, document.title, ordinal, start, end, body, ("Service", "Pump"), "Code | Cause", 2)
+            Passage(
+                name, document.title, ordinal, start, end, body, ("Service", "Pump"), "Code | Cause", 2, document.dated
+            )
         )
         start = end + 1
     tokens = [("service pump", body) for body in bodies]

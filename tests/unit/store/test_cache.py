@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from assistant.store import Store, VectorIndex
-from assistant.store.cache import IndexCache, UnusableCache
+from assistant.store.cache import IndexCache
+from assistant.store.cachefile import UnusableCache
 from tests.unit.store.samples import DIMENSIONS, FINGERPRINT, parts
 
 
@@ -18,7 +19,7 @@ def built(store: Store, tmp_path: Path) -> IndexCache:
     return IndexCache(tmp_path / "index", FINGERPRINT, DIMENSIONS)
 
 
-@pytest.mark.parametrize("first", [0, 100])
+@pytest.mark.parametrize("first", [0, 100, *(pytest.param(n, marks=pytest.mark.engine) for n in range(200, 1000, 100))])
 def test_damaged_cache_files_never_crash_and_never_change_a_result(
     tmp_path: Path, run: Callable[..., str], first: int
 ) -> None:

@@ -12,7 +12,7 @@ from assistant.store import Store
 from tests.unit.store.samples import FINGERPRINT, filled
 
 
-@pytest.mark.parametrize("first", [0, 60])
+@pytest.mark.parametrize("first", [0, 60, *(pytest.param(n, marks=pytest.mark.engine) for n in range(120, 1020, 60))])
 def test_damaged_files_never_crash_and_never_give_what_nobody_wrote(
     tmp_path: Path, run: Callable[..., str], first: int
 ) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assistant.store import Store, VectorIndex, cache
+from assistant.errors import KnowledgeBaseDamaged
+from assistant.store import Store, VectorIndex, cache, cachefile
+from assistant.store import index as index_module
 from assistant.store.nearest import best
 from assistant.store.vectors import Vectors
 from tests.unit.store.samples import DIMENSIONS, FINGERPRINT, parts, unit_vectors
@@ -119,6 +121,22 @@ def test_recall_of_the_graph_is_at_least_99_percent_on_clustered_vectors(store: 
     assert sum(found) >= 0.99 * 10 * len(found)
 
 
+def test_recall_is_measured_against_comparing_every_vector(store: Store, folder: Path) -> None:
+    fill(store, documents=10)
+    exact = index_of(store, folder, exact_below=10_000)
+    assert exact.recall(20, 5) == 1.0
+    poor = index_of(store, folder, ef=1)
+    poor.build()
+    good = index_of(store, folder)
+    assert poor.kind == good.kind or good.build() is None
+    assert good.recall(20, 5) > 0.95
+    graph = cache.IndexCache(folder, FINGERPRINT, DIMENSIONS).load()
+    gone = np.arange(len(graph.keys)) % 2 == 0
+    graph.mask(gone)
+    good._graph = graph  # half of the vectors cannot be found in it, as if the graph were torn
+    assert good.recall(20, 5) < 0.8
+
+
 def test_the_same_vectors_give_the_same_graph(store: Store, tmp_path: Path) -> None:
     fill(store)
     for name in ("one", "two"):
@@ -196,7 +214,8 @@ def test_a_cache_that_cannot_be_written_is_said_and_not_an_error(
     if obstacle == "a file":
         folder.write_text("in the way")
     elif obstacle == "missing rights":
-        monkeypatch.setattr(cache.tempfile, "mkstemp", lambda **_: (_ for _ in ()).throw(PermissionError(13, "Denied")))
+        denied = PermissionError(13, "Denied")
+        monkeypatch.setattr(cachefile.tempfile, "mkstemp", lambda **_: (_ for _ in ()).throw(denied))
     else:  # hnswlib says nothing when only a part was written.
         real = cache._save_index
 
@@ -213,6 +232,52 @@ def test_a_cache_that_cannot_be_written_is_said_and_not_an_error(
     assert one.kind == "exact"
     assert "exact scan" in one.note
     assert obstacle == "a file" or not [file for file in folder.iterdir() if file.suffix == ".part"]
+
+
+def truth_among(store: Store, query: Vectors, k: int, allowed: np.ndarray) -> list[int]:
+    wanted = set(allowed.tolist())
+    return [id_ for id_ in truth(store, query, 10_000) if id_ in wanted][:k]
+
+
+@pytest.mark.parametrize("how", ["in memory", "from the store", "few of the graph", "many of the graph"])
+def test_only_allowed_passages_are_found_and_the_nearest_of_them(
+    store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    fill(store, 8, 100)
+    monkeypatch.setattr(index_module, "_COMPARED", 5 if how.startswith("many") else 10_000)
+    exact_below = 100 if how.endswith("graph") else 10_000
+    index = index_of(store, folder, exact_below=exact_below, memory_bytes=1000 if how == "from the store" else 2**20)
+    index.build()
+    store.remove("3.md")  # masked in the graph
+    store.put(*parts("new.md", 30, seed=90))  # beside it
+    random = np.random.default_rng(5)
+    ids = np.array(store.passage_ids())
+    for query in QUERIES:
+        for share in (0.5, 0.1, 0.01):
+            allowed = np.sort(random.choice(ids, size=int(share * len(ids)), replace=False))
+            found, scores = index.search(query, 5, allowed)
+            assert found.tolist() == truth_among(store, query, 5, allowed)
+            assert (np.diff(scores) <= 0).all()
+    gone = np.arange(301, 401)
+    assert index.search(QUERIES[0], 5, gone)[0].tolist() == []
+    assert index.search(QUERIES[0], 5, ids[:0])[0].tolist() == []
+    assert index.search(QUERIES[0], 5, np.array([2, 10**12]))[0].tolist() == [2]
+    assert index.kind == ("hnsw" if how.endswith("graph") else "exact")
+    some = np.arange(1, 101)
+    assert index.search(QUERIES[0], 5, some)[0].tolist() == truth_among(store, QUERIES[0], 5, some)
+    store.remove("0.md")
+    assert index.search(QUERIES[0], 5, some)[0].tolist() == [], "vectors kept for a filter do not outlive a write"
+
+
+def test_allowed_passages_far_from_the_question_are_found_all_the_same(
+    store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_module, "_COMPARED", 0)
+    fill(store, 20, 100)
+    index = index_of(store, folder, ef=10)
+    index.build()
+    far = np.sort(np.array(truth(store, QUERIES[0], 2000)[-40:]))
+    assert index.search(QUERIES[0], 5, far)[0].tolist() == truth_among(store, QUERIES[0], 5, far)
 
 
 def test_without_hnswlib_the_exact_scan_serves(store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,3 +308,17 @@ def test_an_interrupted_build_leaves_the_index_usable(store: Store, folder: Path
 def test_hnswlib_is_not_loaded_before_it_is_needed() -> None:
     code = "import sys, assistant.store; sys.exit('hnswlib' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
+
+
+def test_a_few_vectors_are_looked_up_without_reading_the_others(store: Store) -> None:
+    # SQLite once read every vector for each that was wanted: 4 ms each at 100,000.
+    fill(store, 10, 200)
+    ids, matrix = store.load_vectors(FINGERPRINT)
+    steps: list[int] = []
+    store._db.conn.set_progress_handler(lambda: steps.append(1) and None, 100)
+    for few in (ids[[3, 500, 1999]], ids[::100], ids[[0, 1999]]):
+        steps.clear()
+        assert np.array_equal(store.select_vectors(FINGERPRINT, few), matrix[np.searchsorted(ids, few)])
+        assert len(steps) < 20
+    with pytest.raises(KnowledgeBaseDamaged, match="missing"):
+        store.select_vectors(FINGERPRINT, np.array([1, 5000]))

@@ -35,7 +35,7 @@ def documents(draw: st.DrawFn) -> tuple[Document, list[Passage], list[tuple[str,
     for ordinal, piece in enumerate(pieces):
         end = start + len(piece)
         path = tuple(draw(st.lists(TEXT, max_size=3)))
-        passages.append(Passage(name, title, ordinal, start, end, piece, path, draw(TEXT), draw(pages)))
+        passages.append(Passage(name, title, ordinal, start, end, piece, path, draw(TEXT), draw(pages), document.dated))
         start = end
     return document, passages, [(draw(TEXT), draw(TEXT)) for _ in passages]
 
