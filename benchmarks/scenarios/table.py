@@ -13,5 +13,7 @@ ENTRIES = (
     Entry("cold_start", "scenarios.cold_start:measure", "run", generators=True),
     Entry("first_token", "scenarios.first_token:measure", "run", generators=True),
     Entry("growth", "scenarios.growth:measure", "growth", parts=("ingest", "search")),
+    Entry("upkeep", "scenarios.upkeep:measure", "growth", parts=("sync", "remove", "open")),
+    Entry("large_pdf", "scenarios.large_pdf:measure", "growth"),
     Entry("voice_turn", "", "run", waits_for="the voice loop: from the end of speech to the first audible sample"),
 )
