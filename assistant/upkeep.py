@@ -6,6 +6,7 @@ Joins the store, the readers and the embedder of one assistant; has no command l
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -147,7 +148,8 @@ def discard_caches(parts: Parts) -> None:
         parts.__dict__.pop(name, None)
     for path in folder.iterdir() if folder.is_dir() else ():
         if path.is_file():
-            path.unlink()
+            with suppress(OSError):  # What stays is checked before it is used, as ever.
+                path.unlink()
 
 
 def _found(parts: Parts) -> tuple[Problem, ...]:
