@@ -98,14 +98,13 @@ class Retriever:
         """Refuse to search half blind: without vectors every question would look as if nothing answered it.
 
         Raises:
-            KnowledgeBaseError: passages were embedded by another embedder than the one in use.
+            KnowledgeBaseError: some passages have none of the embedder in use.
         """
         count = self._index.inventory.passages
         missing = count - self._index.count
         if missing > 0:
             raise KnowledgeBaseError(
-                f"{missing} of {count} passages were made searchable by another embedder than the one in use; add the "
-                "documents again with `fieldmate add`, or choose that embedder in the settings."
+                f"{missing} of {count} passages have no vector of the embedder in use; run `fieldmate verify --repair`."
             )
 
     def section(self, id: int) -> Passage:
