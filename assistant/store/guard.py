@@ -46,8 +46,8 @@ BUSY: _Kind = (
 DAMAGED: _Kind = (
     KnowledgeBaseDamaged,
     (
-        "The knowledge base {path} is damaged ({detail}); restore a backup, or move the file away and add the "
-        "documents again."
+        "The knowledge base {path} is damaged ({detail}); run `fieldmate verify --repair`, restore a backup, or move "
+        "the file away and add the documents again."
     ),
 )
 FULL: _Kind = (

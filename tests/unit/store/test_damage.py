@@ -49,7 +49,7 @@ def test_rows_that_changed_by_themselves_are_an_error_when_read_and_found_by_che
     connection.commit()
     connection.close()
     with Store.open(path, create=False) as store:
-        with pytest.raises(KnowledgeBaseDamaged, match=r"is damaged \(.*\); restore a backup, or .*\.$"):
+        with pytest.raises(KnowledgeBaseDamaged, match=r"is damaged \(.*\); run `fieldmate verify --repair`, .*\.$"):
             read(store)
         assert statement == "DELETE FROM meta" or store.check() != []
 
