@@ -246,7 +246,7 @@ def test_a_base_of_another_embedder_is_an_error_and_not_an_abstention(tmp_path: 
     with Store.open(tmp_path / "knowledge.db", create=True) as store:
         retriever = Retriever(store, VectorIndex(store, new.fingerprint, new.dimensions, tmp_path / "index"), new)
         list(Adder(store, old, max_tokens=60, max_file_bytes=10**6).add([tmp_path]))
-        with pytest.raises(KnowledgeBaseError, match=r"no vector of the embedder in use; run `fieldmate verify --repair`"):
+        with pytest.raises(KnowledgeBaseError, match=r"no vector of the embedder in use; run `fieldmate verify"):
             retriever.search("What does E07 mean?", 3)
         list(Adder(store, new, max_tokens=60, max_file_bytes=10**6).add([tmp_path]))
         assert "E07" in retriever.search("What does E07 mean?", 3).hits[0].passage.text
