@@ -14,7 +14,7 @@ export DOCS Q
 # Which of the long tests: all, or a file or folder.
 TESTS  ?= tests
 
-.PHONY: demo test test-engine lint format docs docs-check bench clean help
+.PHONY: demo test test-engine test-ray lint format docs docs-check bench clean help
 
 help:
 	@echo "make demo                          pull the models, add the sample manuals, answer four questions"
@@ -38,6 +38,11 @@ test: $(READY) $(TEST_MODEL)
 test-engine: $(READY) $(TEST_MODEL)
 	@$(BIN)/fieldmate models pull
 	@$(BIN)/python -m pytest -q -m engine $(TESTS)
+
+# Ray and its parts (147 MB) are in no other environment than the one that tests them.
+test-ray: $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[ray]"
+	@$(BIN)/python -m pytest -q tests/unit/cluster tests/e2e/test_on_ray.py
 
 lint: $(READY)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

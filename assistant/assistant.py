@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from os import PathLike, fspath
 from pathlib import Path
 from types import TracebackType
@@ -86,6 +87,7 @@ class Assistant:
         paths: Iterable[str | PathLike[str]],
         *,
         tags: Iterable[str] = (),
+        on: str | None = None,
         progress: Callable[[AddProgress], None] = lambda _: None,
         changing: Callable[[ChangeProgress], None] = lambda _: None,
         each: Callable[[FileReport], None] = lambda _: None,
@@ -99,6 +101,8 @@ class Assistant:
         Args:
             paths: files and folders.
             tags: words to sort them under, and whatever comes into the folders later.
+            on: address of a Ray cluster that reads, splits and embeds: "auto", "local" or "host:port"; see
+                docs/ray.md. None: this process does.
             progress: told after each file and each batch of passages.
             changing: told after each batch of passages that is embedded anew for another embedder.
             each: told what became of each file as soon as that is certain: it is on disk then.
@@ -107,28 +111,31 @@ class Assistant:
             StorageError: the data folder or disk does not take it. What was reported before is stored.
             KnowledgeBaseError: the knowledge base is busy or damaged.
             ModelError: the embedder is missing or damaged.
+            InputError: the cluster cannot be used, or cannot go on. What was reported before is stored.
         """
         from assistant.upkeep import build_caches, change_embedder
 
         places = [Path(path).absolute() for path in paths]
-        store, adder = self._parts.store(create=True), self._parts.adder
-        change_embedder(self._parts, changing)
-        if tags := tuple(tags):
+        store = self._parts.store(create=True)
+        with ExitStack() as stack:
+            adder = self._parts.adder if on is None else stack.enter_context(self._parts.adder_on(on))
+            change_embedder(self._parts, changing)
+            if tags := tuple(tags):
+                for place in places:
+                    store.tag(str(place), tags)
+            left_out = store.left_out()
+            named = {str(place) for place in places}
+            files = [str(place) for place in places if not place.is_dir()]
+            # An archive that is named brings back its articles too.
+            if back := {one for one in left_out if one in named or any(is_below(one, file) for file in files)}:
+                store.take_back(sorted(back))
             for place in places:
-                store.tag(str(place), tags)
-        left_out = store.left_out()
-        named = {str(place) for place in places}
-        files = [str(place) for place in places if not place.is_dir()]
-        # An archive that is named brings back its articles too.
-        if back := {one for one in left_out if one in named or any(is_below(one, file) for file in files)}:
-            store.take_back(sorted(back))
-        for place in places:
-            if place.is_dir() and str(place) not in store.folders():
-                store.follow(str(place))
-        reports = []
-        for report in adder.add(places, progress, but=left_out - back):
-            reports.append(report)
-            each(report)
+                if place.is_dir() and str(place) not in store.folders():
+                    store.follow(str(place))
+            reports = []
+            for report in adder.add(places, progress, but=left_out - back):
+                reports.append(report)
+                each(report)
         self._parts.done_adding()
         build_caches(self._parts)
         return AddReport(tuple(reports))

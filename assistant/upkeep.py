@@ -114,7 +114,12 @@ def repair(parts: Parts, progress: Callable[[ChangeProgress], None] = lambda _: 
         return Mended(found, (), salvage.documents, tuple(again), lost, salvage.unnamed, embedded, None)
 
     parts.close()
-    mended, aside = repaired(parts.settings.database, search_terms, complete, parts.settings.store.busy_timeout_s)
+    mended, aside = repaired(
+        parts.settings.database,
+        lambda passage: search_terms(passage, passage.title),
+        complete,
+        parts.settings.store.busy_timeout_s,
+    )
     discard_caches(parts)
     build_caches(parts)
     return replace(mended, left=verify(parts).problems, aside=None if aside is None else str(aside))
@@ -170,7 +175,7 @@ def _words(store: Store) -> Iterator[Problem]:
         batch = ids[begin : begin + _TOGETHER]
         held = {id_: (heading, body) for id_, heading, body in store.passage_tokens(batch[0], batch[-1])}
         for id_, passage in store.passage(batch).items():
-            heading, body = search_terms(passage)
+            heading, body = search_terms(passage, passage.title)
             wrong += held.get(id_) != (heading.split(), body.split())
     if wrong:
         yield Problem("full text", f"The words of {wrong} passages are not stored as they are searched for.")

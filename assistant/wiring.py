@@ -10,7 +10,7 @@ import os
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from assistant.answering.answerer import Answerer, Limits
 from assistant.artifacts.catalogue import load_catalogue
@@ -24,6 +24,10 @@ from assistant.settings import Settings
 from assistant.store.database import Store
 from assistant.store.index import VectorIndex
 from assistant.store.lexical_index import LexicalIndex
+
+if TYPE_CHECKING:
+    from assistant.cluster.adding import ClusterAdder
+    from assistant.cluster.work import Model
 
 GENERATORS = {
     "gguf": "assistant.engines.llama:LlamaGenerator",
@@ -182,6 +186,31 @@ class Parts:
             max_file_bytes=settings.max_file_mb * 1_000_000,
         )
 
+    def adder_on(self, address: str) -> ClusterAdder:
+        """Adds documents with the Ray cluster at `address`."""
+        from assistant.cluster.adding import ClusterAdder, Sending
+        from assistant.cluster.work import Model
+
+        settings, embedder = self.settings.passages, self.embedder
+        artifact = self.library.installed(self.settings.embedder.id, "embedder")
+        model = Model(
+            artifact.id,
+            artifact.format,
+            embedder.fingerprint,
+            embedder.dimensions,
+            embedder.max_tokens,
+            str(artifact.manifest.pooling),
+            tuple((file.path, file.sha256) for file in artifact.manifest.files),
+        )
+        return ClusterAdder(
+            address,
+            self.store(create=True),
+            embedder,
+            Sending(model, artifact.folder, load_sent),
+            max_tokens=settings.max_tokens,
+            max_file_bytes=settings.max_file_mb * 1_000_000,
+        )
+
     @cached_property
     def answerer(self) -> Answerer:
         """Makes answers; loads the generator at the first question that needs it."""
@@ -217,6 +246,19 @@ class Parts:
         self.__dict__.pop("adder", None)
 
 
+def load_sent(model: Model, folder: Path) -> Embedder:
+    """An embedder that was sent to a worker of a cluster, which gives each of its cores a process of its own."""
+    engine: Embedder = _engine(EMBEDDERS, model)(
+        folder,
+        model.fingerprint,
+        dimensions=model.dimensions,
+        max_tokens=model.max_tokens,
+        pooling=model.pooling,
+        threads=1,
+    )
+    return engine
+
+
 def _fingerprint(artifact: Artifact) -> str:
     """What the store knows an embedder by: other bytes make other vectors."""
     return f"{artifact.id}:{artifact.sha256[:16]}"
@@ -244,7 +286,7 @@ def decode_threads(available: int) -> int:
     return max(1, available // 2)
 
 
-def _engine(table: dict[str, str], artifact: Artifact) -> Any:
+def _engine(table: dict[str, str], artifact: Artifact | Model) -> Any:
     if artifact.format not in table:
         raise ModelMissing(
             f"No engine here runs {artifact.id}, whose format is {artifact.format}; choose another with "

@@ -120,6 +120,8 @@ RULES = [
     ("assistant", ("export", "benchmarks", "tests", "scripts"), "the wheel holds nothing but assistant"),
     ("assistant", ("torch", "transformers", "tensorflow", "sentence_transformers"), "the runtime runs without torch"),
     ("assistant", ("pickle", "shelve", "dill", "cloudpickle", "joblib", "marshal"), "no pickle anywhere"),
+    ("assistant.cluster", ("assistant.engines", "assistant.settings", "assistant.answering", "assistant.wiring"),
+     "it knows portions, Ray and the store"),
     ("assistant.bundles", ("assistant.engines", "assistant.settings", "assistant.ingest", "assistant.retrieval",
                            "assistant.answering", "assistant.dialogue", "sqlite3", "sqlite_utils"),
      "bundles know keys, files and the store"),
@@ -270,7 +272,7 @@ def test_only_the_command_line_prints_and_exits(module: Module) -> None:
 
 NETWORK = ("socket", "ssl", "http.client", "urllib.request", "httpx", "requests", "aiohttp", "huggingface_hub",
            "ftplib", "websockets", "xmlrpc")  # fmt: skip
-NETWORK_USERS = ("assistant.artifacts", "assistant.engines.remote", "assistant.server")
+NETWORK_USERS = ("assistant.artifacts", "assistant.cluster", "assistant.engines.remote", "assistant.server")
 """What an owner configures: a model pull, a remote generator, a server bound to loopback."""
 
 

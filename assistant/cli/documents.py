@@ -23,9 +23,14 @@ _LONGEST_TAG = 60
 @click.command(cls=Command)
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--tag", "tags", metavar="TAG", multiple=True, help="Sort them under this word. May be repeated.")
+@click.option(
+    "--on-ray",
+    metavar="ADDRESS",
+    help="Let a Ray cluster read and embed: auto, local or HOST:PORT (see docs/ray.md).",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 @click.pass_context
-def add(ctx: click.Context, paths: tuple[Path, ...], tags: tuple[str, ...], as_json: bool) -> None:
+def add(ctx: click.Context, paths: tuple[Path, ...], tags: tuple[str, ...], on_ray: str | None, as_json: bool) -> None:
     """Add files, and folders with all readable files below them.
 
     What has not changed since the last time is skipped. A file that cannot be read is named with the reason, and the
@@ -36,6 +41,7 @@ def add(ctx: click.Context, paths: tuple[Path, ...], tags: tuple[str, ...], as_j
     Example:
       fieldmate add manuals/ notes.md
       fieldmate add pumps/ --tag hydraulics
+      fieldmate add library/ --on-ray auto
     """
     app: App = ctx.obj
     for path in paths:
@@ -51,7 +57,7 @@ def add(ctx: click.Context, paths: tuple[Path, ...], tags: tuple[str, ...], as_j
         )
 
     with app.assistant() as assistant, Bar() as bar:
-        report = assistant.add(paths, tags=_tags(tags), progress=bar.update, changing=bar.change, each=each)
+        report = assistant.add(paths, tags=_tags(tags), on=on_ray, progress=bar.update, changing=bar.change, each=each)
     if as_json:
         print_json(report.to_dict())
     else:

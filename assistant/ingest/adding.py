@@ -15,8 +15,8 @@ from assistant.errors import UnreadableDocument
 from assistant.ingest.archiving import ArchiveAdder
 from assistant.ingest.files import hash_file
 from assistant.ingest.finding import Found, find
-from assistant.ingest.readers import SAVE_AS, archive_reader_for, reader_for
 from assistant.ingest.portions import portions
+from assistant.ingest.readers import SAVE_AS, archive_reader_for, reader_for
 from assistant.ingest.storing import Former, Prepared, Storer, full
 from assistant.protocols import Embedder, Reader
 from assistant.store.database import Store
@@ -117,9 +117,11 @@ class Meter:
         self._started = time.monotonic()
 
     def begin(self, found: Found) -> None:
+        """Name the file in hand."""
         self._tell(found)
 
     def embedded(self, files: Sequence[Found], done: int, total: int, more: int) -> None:
+        """Count `more` passages of these files, of whose passages `done` of `total` are embedded."""
         self._passages += more
         self._tell(files[-1], int(sum(found.size for found in files) * done / total))
 
@@ -129,6 +131,7 @@ class Meter:
         self._tell(found, int(found.size * share))
 
     def end(self, found: Found) -> None:
+        """Count a file that is done."""
         self._files += 1
         self._bytes += found.size
         self._tell(found)

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Iterator
 
 from assistant.ingest.finding import Found
 
-FILES = 256
-"""Most files of a portion: some 300 passages of notes of one page, which one core embeds in a few seconds."""
-BYTES = 1_000_000
-"""Most bytes of a portion, unless one file alone has more: of plain text some 1,000 passages."""
+FILES = 128
+"""Most files of a portion: of notes of one page some 150 passages, which fill an embedder's calls but for the last."""
+BYTES = 250_000
+"""Most bytes of a portion, unless one file alone has more: of plain text some 250 passages, a second of one core.
+Smaller ones cost Ray's bookkeeping, larger ones are more to do again when a machine is lost."""
 
 
 def portions(files: Iterable[Found]) -> Iterator[list[Found]]:

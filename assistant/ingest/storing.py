@@ -52,6 +52,11 @@ class Prepared:
     """Vectors that are stored already, by the text that was embedded."""
     report: FileReport | None = None
 
+    def tokens(self) -> list[tuple[str, str]]:
+        """Heading and body terms of each passage."""
+        title = self.document.title if self.document is not None else ""
+        return [search_terms(passage, title) for passage in self.passages]
+
     @property
     def unknown(self) -> int:
         """Passages that have to be embedded."""
@@ -74,6 +79,11 @@ class Maker:
         limit = min(max_tokens, embedder.max_tokens)
         self._limits = PassageLimits(max_tokens=limit, target_tokens=min(PassageLimits().target_tokens, limit))
 
+    @property
+    def dimensions(self) -> int:
+        """Length of a vector."""
+        return self._embedder.dimensions
+
     def passages(self, document: Document) -> tuple[Document, list[Passage]]:
         """The document with what can be told of it, and its passages."""
         document = self._describer.describe(document, Path(document.archive or document.source))
@@ -83,7 +93,10 @@ class Maker:
         return document, passages
 
     def vectors(self, waiting: Sequence[Prepared], embedded: Embedded) -> Vectors:
-        """Embed what is new in one go; one row for each passage of each document, in order. Of a book of 3,000 pages a second copy has 40 MB."""
+        """Embed what is new in one go; gives one row for each passage of each document, in order.
+
+        Of a book of 3,000 pages a second copy has 40 MB.
+        """
         rows = [(passage.searchable(), one.known) for one in waiting for passage in one.passages]
         vectors = np.zeros((len(rows), self._embedder.dimensions), dtype=np.float32)
         places: dict[str, int] = {}
@@ -138,7 +151,7 @@ class Storer:
             if one.report is not None:
                 yield one.report
             else:
-                yield self.put(one, vectors[begin:end], [search_terms(passage) for passage in one.passages])
+                yield self.put(one, vectors[begin:end], one.tokens())
             begin = end
 
     def put(self, one: Prepared, vectors: Vectors, tokens: Sequence[tuple[str, str]]) -> FileReport:
@@ -162,9 +175,12 @@ class Storer:
         )
 
 
-def search_terms(passage: Passage) -> tuple[str, str]:
-    """Heading and body terms of a passage, as the store's full-text rows take them."""
-    heading = " \n ".join((passage.title, *passage.heading_path))
+def search_terms(passage: Passage, title: str) -> tuple[str, str]:
+    """Heading and body terms of a passage, as the store's full-text rows take them.
+
+    `title` is its document's; that of the passage may have been shortened to leave room for text.
+    """
+    heading = " \n ".join((title, *passage.heading_path))
     return " ".join(terms(heading)), " ".join(terms(f"{passage.context} \n {passage.text}"))
 
 

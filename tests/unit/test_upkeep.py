@@ -13,7 +13,7 @@ import pytest
 
 from assistant import Assistant, Settings
 from assistant.errors import InputError, KnowledgeBaseDamaged, KnowledgeBaseError
-from assistant.settings import EmbedderSettings
+from assistant.settings import EmbedderSettings, PassageSettings
 from assistant.store.schema import PAGE_SIZE
 from assistant.types import Scope
 
@@ -155,6 +155,20 @@ def test_a_file_that_is_no_knowledge_base_is_not_repaired(settings: Settings) ->
     settings.database.write_bytes(b"\0" * 100 + settings.database.read_bytes()[100:])
     with Assistant.open(settings) as fieldmate, pytest.raises(KnowledgeBaseDamaged, match="restore a backup"):
         fieldmate.repair()
+
+
+def test_a_title_that_was_shortened_to_leave_room_for_text_is_no_damage(
+    tiny_settings: Settings, tmp_path: Path
+) -> None:
+    title = "The service manual of the large pump unit with two motors, four valves and a boiler of the second series"
+    path = tmp_path / "long.md"
+    path.write_text(f"# {title}\n\n" + "\n\n".join(f"Turn screw {n} by {n} degrees." for n in range(40)))
+    small = msgspec.structs.replace(tiny_settings, passages=PassageSettings(max_tokens=32))
+    with Assistant.open(small) as fieldmate:
+        assert fieldmate.add([path]).count("added") == 1
+        assert fieldmate.verify().problems == ()
+        assert {hit.passage.title for hit in fieldmate.search("boiler", 50)} == {title}
+        assert fieldmate.add([path]).count("unchanged") == 1
 
 
 # Another embedder
