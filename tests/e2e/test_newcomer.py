@@ -13,7 +13,7 @@ ANSWER = {
     "question", "answer", "status", "mode", "confidence", "citations", "hits", "timings_ms", "usage", "model",
     "embedder",
 }  # fmt: skip
-CITATION = {"document", "title", "section", "page", "quote", "start", "end", "score"}
+CITATION = {"document", "title", "section", "page", "quote", "start", "end", "score", "dated"}
 HIT = {"document", "section", "page", "score", "dense_rank", "lexical_rank"}
 TIMINGS = {"retrieve", "first_token", "total", "load", "stages"}
 USAGE = {"prompt_tokens", "reused_tokens", "completion_tokens"}
