@@ -47,13 +47,15 @@ def sync(app: App, watch: bool, every: float, as_json: bool) -> None:
         folders = assistant.folders()
         if not folders and not watch and not assistant.notice:
             raise InputError("No folder is followed; `fieldmate add FOLDER` begins it.")
+        # Looked at before the sync: what changes while it runs is taken over by the next one.
+        synced = _signature(folders)
         _sync(assistant, as_json)
         if watch:
-            _watch(assistant, every, as_json)
+            _watch(assistant, synced, every, as_json)
 
 
-def _watch(assistant: Assistant, every: float, as_json: bool) -> None:
-    synced = before = _signature(assistant.folders())
+def _watch(assistant: Assistant, synced: Signature, every: float, as_json: bool) -> None:
+    before = synced
     while True:
         time.sleep(every)
         now = _signature(assistant.folders())
