@@ -85,13 +85,14 @@ def sync_file(path: Path) -> None:
         os.fsync(stream.fileno())
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Replace the content of `path` whole."""
+def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:
+    """Replace the content of `path` whole. Its rights are `mode`, less the umask, from its first instant on."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # The process id keeps two writers of the same small file from sharing a draft.
     draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)
     try:
-        with draft.open("wb") as stream:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())

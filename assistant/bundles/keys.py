@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from assistant.artifacts.files import storage, sync_folder, write_atomically
+from assistant.artifacts.files import storage, write_atomically
 from assistant.errors import InputError
 
 PREFIX = "fieldmate-ed25519:"
@@ -127,7 +126,7 @@ def make_pair(path: Path, passphrase: str | None, comment: str = "") -> PublicKe
     else:
         key = PrivateKey(Ed25519PrivateKey.generate())
         with storage(path.parent):
-            _write_private(path, _pem(key, passphrase))
+            write_atomically(path, _pem(key, passphrase), 0o600)
     public = PublicKey(key.public.text, comment)
     with storage(path.parent):
         write_atomically(public_path, f"{public.line}\n".encode("ascii", "replace"))
@@ -164,21 +163,6 @@ def _pem(key: PrivateKey, passphrase: str | None) -> bytes:
         serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()
     )
     return key._key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
-
-
-def _write_private(path: Path, data: bytes) -> None:
-    """Write whole or not at all, and never readable by others, not even for an instant."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.unlink(missing_ok=True)
-    try:
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        draft.rename(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    sync_folder(path.parent)
 
 
 def _read(path: Path) -> bytes:

@@ -18,6 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from assistant.store.files import force
+
 MACHINE = f"{sys.byteorder}-endian, {8 * struct.calcsize('P')} bits"
 """What must be the same for numbers in a file to mean the same."""
 
@@ -45,16 +47,8 @@ def replace(path: Path, write: Callable[[Path], object]) -> dict[str, Any]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    force(path.parent)
     return {"size": size, "sha256": digest}
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def measure(path: Path) -> tuple[int, str]:

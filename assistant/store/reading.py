@@ -6,8 +6,9 @@ It knows the tables. It does not know how passages are found.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -28,6 +29,7 @@ from assistant.types import Passage, Scope
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
+_Named = TypeVar("_Named", DocumentRecord, "_Place")
 _PARAMETERS = 500  # In one statement: SQLite's limit was 999 for long, and is a compile-time choice.
 
 
@@ -60,7 +62,7 @@ def find(db: Database, pattern: str) -> list[DocumentRecord]:
     return _matching(documents(db), pattern)
 
 
-def _matching(records: list[DocumentRecord], pattern: str) -> list[DocumentRecord]:
+def _matching(records: list[_Named], pattern: str) -> list[_Named]:
     exact = [record for record in records if pattern in (record.name, record.source)]
     ending = "/" + pattern.replace("\\", "/").lstrip("/")
     return exact or [
@@ -68,39 +70,6 @@ def _matching(records: list[DocumentRecord], pattern: str) -> list[DocumentRecor
         for record in records
         if any(path.replace("\\", "/").endswith(ending) for path in (record.name, record.source))
     ]
-
-
-def select(db: Database, scope: Scope) -> list[DocumentRecord]:
-    """The documents within a scope, by name.
-
-    Raises:
-        InputError: it names a document, a language or a tag that there is none of.
-    """
-    found = documents(db)
-    named = {record.name for pattern in scope.documents for record in _named(found, pattern)}
-    for language in scope.languages:
-        if not any(record.language == language for record in found):
-            held = ", ".join(sorted({record.language for record in found if record.language})) or "none is known"
-            raise InputError(f"No document is in the language {language}; there are: {held}.")
-    for tag in scope.tags:
-        if not any(tag in record.tags for record in found):
-            held = ", ".join(sorted({tag for record in found for tag in record.tags}))
-            there = f"there are: {held}" if held else "give one with `fieldmate docs tag`"
-            raise InputError(f"No document has the tag {tag}; {there}.")
-    return [
-        record
-        for record in found
-        if (not scope.documents or record.name in named)
-        and (not scope.languages or record.language in scope.languages)
-        and (not scope.tags or set(scope.tags) & set(record.tags))
-    ]
-
-
-def _named(records: list[DocumentRecord], pattern: str) -> list[DocumentRecord]:
-    found = _matching(records, pattern)
-    if not found:
-        raise InputError(f"There is no document called {pattern}; list the documents to see their names.")
-    return found
 
 
 def storable_key(text: str) -> str:
@@ -145,16 +114,61 @@ def passage_ids(db: Database, name: str | None) -> list[int]:
 def ids_within(db: Database, scope: Scope) -> Ids:
     """The ids of the passages within a scope, ascending.
 
+    A question waits for this: only what a scope speaks of is read of each document.
+
     Raises:
-        InputError: see `select`.
+        InputError: it names a document, a language or a tag that there is none of.
     """
-    names = {record.name for record in select(db, scope)}
-    wanted = [id_ for id_, name in db.execute("SELECT id, name FROM documents").fetchall() if name in names]
+    places = [_Place(*row) for row in db.execute("SELECT id, name, source, language FROM documents ORDER BY name")]
     found: list[int] = []
-    for batch in _batched(sorted(wanted)):
+    for batch in _batched(sorted(place.id for place in _within(db, places, scope))):
         marks = ", ".join("?" * len(batch))
         found += [row[0] for row in db.execute(f"SELECT id FROM passages WHERE document_id IN ({marks})", batch)]
     return np.array(sorted(found), dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What a scope speaks of."""
+
+    id: int
+    name: str
+    source: str
+    language: str | None
+
+
+def _within(db: Database, places: list[_Place], scope: Scope) -> list[_Place]:
+    kept = places
+    if scope.documents:
+        named = {place.id for pattern in scope.documents for place in _meant(places, pattern)}
+        kept = [place for place in kept if place.id in named]
+    spoken = {place.language for place in places if place.language}
+    for language in scope.languages:
+        if language not in spoken:
+            held = ", ".join(sorted(spoken)) or "none is known"
+            raise InputError(f"No document is in the language {language}; there are: {held}.")
+    if scope.languages:
+        kept = [place for place in kept if place.language in scope.languages]
+    if scope.tags:
+        tagged = tags.rows(db)
+        given = {place.id: tags.of(place.source, tagged) for place in places}
+        _require_given(scope.tags, sorted({tag for each in given.values() for tag in each}))
+        kept = [place for place in kept if set(scope.tags) & set(given[place.id])]
+    return kept
+
+
+def _meant(places: list[_Place], pattern: str) -> list[_Place]:
+    found = _matching(places, pattern)
+    if not found:
+        raise InputError(f"There is no document called {pattern}; list the documents to see their names.")
+    return found
+
+
+def _require_given(wanted: Iterable[str], given: list[str]) -> None:
+    for tag in wanted:
+        if tag not in given:
+            there = f"there are: {', '.join(given)}" if given else "give one with `fieldmate docs tag`"
+            raise InputError(f"No document has the tag {tag}; {there}.")
 
 
 def _passages(db: Database, where: str, values: list[int]) -> dict[int, Passage]:
