@@ -13,6 +13,7 @@ from assistant.errors import KnowledgeBaseError
 from assistant.protocols import Embedder
 from assistant.retrieval.fusion import Fused, fuse
 from assistant.retrieval.terms import terms
+from assistant.retrieval.understanding import Understanding
 from assistant.stages import Stages
 from assistant.store.database import Store
 from assistant.store.index import VectorIndex
@@ -37,6 +38,8 @@ class Found:
     hits: tuple[Hit, ...]
     ids: tuple[int, ...]
     """The store's number of each hit's passage."""
+    text: str
+    """What was searched for: the question with its slips mended and its spoken codes written out."""
     weights: Mapping[str, float]
     """Each term of the question with its inverse document frequency; terms in no passage have the largest."""
     stages: Mapping[str, float] = field(default_factory=dict)
@@ -63,6 +66,7 @@ class Retriever:
         self._embedder = embedder
         self._candidates = candidates
         self._dense_weight = dense_weight
+        self._understanding = Understanding(store, self._words, embedder, index.inventory)
 
     def search(self, text: str, k: int, allowed: Ids | None = None) -> Found:
         """The `k` best passages for `text`; none when the knowledge base is empty or the text has nothing in it.
@@ -72,12 +76,13 @@ class Retriever:
         text = text[:_QUESTION_CHARACTERS]
         stages = Stages()
         with stages.of("search"):
-            wanted = list(dict.fromkeys(terms(text)))
             self._index.refresh()
+            text = self._understanding.of(text)
+            wanted = list(dict.fromkeys(terms(text)))
             frequency = self._words.document_frequency(wanted)
             weights = self._weights(wanted, frequency)
         if not text.strip() or not any(character.isalnum() for character in text):
-            return Found((), (), weights)
+            return Found((), (), text, weights)
         limit = max(self._candidates, k)
         known = [term for term in wanted if frequency.get(term)]  # what stands nowhere must not take their places
         searched = sorted(known, key=lambda term: (-weights[term], term))[:_QUESTION_TERMS]
@@ -92,7 +97,7 @@ class Retriever:
                 dense = [(int(id), float(score)) for id, score in zip(ids, scores, strict=True)]
                 ranked = fuse(dense, lexical, self._dense_weight)[:k]
                 hits = self._hits(ranked)
-        return Found(hits, tuple(item.id for item in ranked), weights, stages.milliseconds)
+        return Found(hits, tuple(item.id for item in ranked), text, weights, stages.milliseconds)
 
     def _require_vectors(self) -> None:
         """Refuse to search half blind: without vectors every question would look as if nothing answered it.

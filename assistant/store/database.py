@@ -371,6 +371,11 @@ class Store:
         return fulltext.document_frequency(self._db, tokens)
 
     @guarded
+    def vocabulary(self) -> list[str]:
+        """Every token that stands in a passage; see `fulltext.vocabulary`."""
+        return fulltext.vocabulary(self._db)
+
+    @guarded
     def load_vectors(self, fingerprint: str) -> tuple[Ids, Vectors]:
         """All vectors of this embedder: ids int64 (n,) ascending and float32 (n, d)."""
         with self.snapshot():

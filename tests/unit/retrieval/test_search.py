@@ -250,3 +250,65 @@ def test_a_base_of_another_embedder_is_an_error_and_not_an_abstention(tmp_path: 
             retriever.search("What does E07 mean?", 3)
         list(Adder(store, new, max_tokens=60, max_file_bytes=10**6).add([tmp_path]))
         assert "E07" in retriever.search("What does E07 mean?", 3).hits[0].passage.text
+
+
+class Pieces(FakeEmbedder):
+    """Knows a few words whole, as a real tokenizer does; it takes others apart."""
+
+    def count_tokens(self, text: str) -> int:
+        return 2 + sum(1 if word in {"what", "eight", "kettle"} else 2 for word in text.split())
+
+
+@pytest.fixture(scope="module")
+def mending(built: tuple[Store, Retriever], tmp_path_factory: pytest.TempPathFactory) -> Retriever:
+    embedder = Pieces(dimensions=256)
+    index = VectorIndex(built[0], embedder.fingerprint, embedder.dimensions, tmp_path_factory.mktemp("index"))
+    return Retriever(built[0], index, embedder, dense_weight=0.4)
+
+
+@pytest.mark.parametrize(
+    ("asked", "searched"),
+    [
+        ("how long are the scrwes", "how long are the screws"),
+        ("tje pimp unit", "the Pump unit"),
+        ("what does the motot wiegh", "what does the Motor weighs"),
+        ("error e zero seven", "error e zero seven E07"),
+        ("air E07", "air E07"),
+        ("E 7", "E 7 E07"),
+        ("order n p 4410 dash oh eight", "order n p 4410 dash oh eight NP441008"),
+        ("rated five point five kilowatts", "rated five point five kilowatts 5.5 kW"),
+        ("com pressor", "com pressor compressor"),
+        # Never one code for another, nor a common word for one that is near.
+        ("E08", "E08"),
+        ("NP-4410-09", "NP-4410-09"),
+        ("kettle", "kettle"),
+    ],
+)
+def test_a_question_is_searched_in_the_words_of_the_documents(mending: Retriever, asked: str, searched: str) -> None:
+    assert mending.search(asked, 3).text == searched
+
+
+def test_a_mended_word_counts_as_the_word_that_was_meant(mending: Retriever) -> None:
+    found = mending.search("scrwes of bras", 3)
+    assert "bras" not in found.weights
+    assert "brass" in found.hits[0].passage.text
+    assert found.weights == mending.search("screws of brass", 3).weights
+
+
+def test_a_question_without_slips_is_searched_as_it_is(mending: Retriever) -> None:
+    for query in ("What does error E07 mean?", "M4x12 screws", "Förderdruck", "水泵", "F 220", "5,5kW"):
+        assert mending.search(query, 3).text == query
+
+
+def test_a_word_that_was_added_later_can_be_meant(tmp_path: Path) -> None:
+    embedder = Pieces()
+    with Store.open(tmp_path / "knowledge.db", create=True) as store:
+        adder = Adder(store, embedder, max_tokens=60, max_file_bytes=10**6)
+        (tmp_path / "a.md").write_text("# A\n\nThe compressor is loud.\n")
+        list(adder.add([tmp_path / "a.md"]))
+        index = VectorIndex(store, embedder.fingerprint, embedder.dimensions, tmp_path / "index")
+        retriever = Retriever(store, index, embedder)
+        assert retriever.search("refridgerant", 1).text == "refridgerant"
+        (tmp_path / "b.md").write_text("# B\n\nThe refrigerant is R290.\n")
+        list(adder.add([tmp_path / "b.md"]))
+        assert retriever.search("refridgerant", 1).text == "refrigerant"
