@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from assistant.errors import KnowledgeBaseError
 from assistant.protocols import Embedder
 from assistant.retrieval.fusion import Fused, fuse
+from assistant.retrieval.synonyms import Synonyms
 from assistant.retrieval.terms import terms
 from assistant.retrieval.understanding import Understanding
 from assistant.stages import Stages
@@ -58,6 +59,7 @@ class Retriever:
         words: LexicalIndex | None = None,
         candidates: int = 100,
         dense_weight: float = 0.4,
+        synonyms: Synonyms | None = None,
     ) -> None:
         """Without `words` the store's own full-text search serves, which is slower in large knowledge bases."""
         self._store = store
@@ -66,7 +68,7 @@ class Retriever:
         self._embedder = embedder
         self._candidates = candidates
         self._dense_weight = dense_weight
-        self._understanding = Understanding(store, self._words, embedder, index.inventory)
+        self._understanding = Understanding(store, self._words, embedder, index.inventory, synonyms or Synonyms())
 
     def search(self, text: str, k: int, allowed: Ids | None = None) -> Found:
         """The `k` best passages for `text`; none when the knowledge base is empty or the text has nothing in it.
@@ -77,17 +79,21 @@ class Retriever:
         stages = Stages()
         with stages.of("search"):
             self._index.refresh()
-            text = self._understanding.of(text)
+            understood = self._understanding.of(text)
+            text = understood.text
             wanted = list(dict.fromkeys(terms(text)))
-            frequency = self._words.document_frequency(wanted)
+            whole = " ".join((text, *understood.beside))
+            searchable = list(dict.fromkeys(terms(whole)))
+            frequency = self._words.document_frequency(searchable)
             weights = self._weights(wanted, frequency)
+            rarity = weights if searchable == wanted else self._weights(searchable, frequency)
         if not text.strip() or not any(character.isalnum() for character in text):
             return Found((), (), text, weights)
         limit = max(self._candidates, k)
-        known = [term for term in wanted if frequency.get(term)]  # what stands nowhere must not take their places
-        searched = sorted(known, key=lambda term: (-weights[term], term))[:_QUESTION_TERMS]
+        known = [term for term in searchable if frequency.get(term)]  # what stands nowhere must not take their places
+        searched = sorted(known, key=lambda term: (-rarity[term], term))[:_QUESTION_TERMS]
         with stages.of("embed"):
-            vector = self._embedder.embed([text])[0]
+            vector = self._embedder.embed([whole])[0]
         with self._store.snapshot():  # both searches and the passages from one state, whoever writes meanwhile
             with stages.of("search"):
                 lexical = self._words.lexical(searched, limit, (_HEADING_WEIGHT, 1.0), allowed)

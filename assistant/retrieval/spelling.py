@@ -127,7 +127,7 @@ def candidates(word: Word, vocabulary: Vocabulary) -> list[tuple[float, str]]:
     for other in _without_endings(folded) - {word.term}:
         found += vocabulary.near(other, most)
     found += [(_ONE_SLIP, mended) for ending in _mended_endings(folded) if (mended := term(ending)) in vocabulary]
-    return sorted(found)
+    return sorted(one for one in found if one[0] <= _SWAPPED or one[1] not in STOP_WORDS)  # a hose is not "those"
 
 
 def best(found: Sequence[tuple[float, str]], frequency: Mapping[str, int]) -> str | None:

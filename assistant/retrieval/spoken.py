@@ -60,10 +60,10 @@ _LEADING = re.compile(r"([a-z]+)([1-9]\d{0,2})")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What some words of a question may mean."""
+    """What some words of a question may mean: `text[start:end]` of it."""
 
-    words: tuple[int, int]
-    """From which word to behind which."""
+    start: int
+    end: int
     term: str
     """As the documents' terms have it: "e07", "2.5bar"."""
     written: str
@@ -72,12 +72,20 @@ class Reading:
 
 def readings(text: str) -> list[Reading]:
     """What stands in `text` in spoken form: first what takes in most words."""
-    spoken = [match.group().casefold() for match in _WORD.finditer(text)]
-    found = [*_codes(spoken), *_quantities(spoken)]
-    return sorted(found, key=lambda one: (one.words[0] - one.words[1], one.words[0]))
+    matches = list(_WORD.finditer(text))
+    spoken = [match.group().casefold() for match in matches]
+    found = sorted([*_codes(spoken), *_quantities(spoken)], key=lambda one: (one[0] - one[1], one[0]))
+    return [
+        Reading(matches[first].start(), matches[behind - 1].end(), term, written)
+        for first, behind, term, written in found
+    ]
 
 
-def _codes(spoken: Sequence[str]) -> Iterator[Reading]:
+_Found = tuple[int, int, str, str]
+"""From which word, to behind which, the term and how it is written."""
+
+
+def _codes(spoken: Sequence[str]) -> Iterator[_Found]:
     pieces = [_pieces(word) for word in spoken]
     for start, first in enumerate(spoken):
         if first == "by" or (first == "a" and spoken[start + 1 : start + 2] and spoken[start + 1][0].isdigit()):
@@ -88,7 +96,7 @@ def _codes(spoken: Sequence[str]) -> Iterator[Reading]:
             for joined in _joined(spoken[start:behind]):
                 if _CODE.fullmatch(joined):
                     for term in (joined, *_zeros(joined)):
-                        yield Reading((start, behind), term, term.upper())
+                        yield start, behind, term, term.upper()
 
 
 def _pieces(word: str) -> tuple[str, ...] | None:
@@ -143,7 +151,7 @@ def _zeros(code: str) -> Iterator[str]:
         yield f"{match.group(1)}0{match.group(2)}"
 
 
-def _quantities(spoken: Sequence[str]) -> Iterator[Reading]:
+def _quantities(spoken: Sequence[str]) -> Iterator[_Found]:
     place = 0
     while place < len(spoken):
         number, behind = _number(spoken, place)
@@ -151,11 +159,12 @@ def _quantities(spoken: Sequence[str]) -> Iterator[Reading]:
             place += 1
             continue
         for width in (2, 1):
+            if behind + width > len(spoken):
+                continue
             name = " ".join(spoken[behind : behind + width])
             unit = _UNITS.get(name) or (name if unit_of(name) else "")
             if unit:
-                written = f"{number} {unit}"
-                yield Reading((place, behind + width), number + unit_of(unit).casefold(), written)
+                yield place, behind + width, number + unit_of(unit).casefold(), f"{number} {unit}"
                 break
         place = behind
 

@@ -7,6 +7,7 @@ spoken in `assistant.retrieval.spoken`.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
 
@@ -15,6 +16,7 @@ from assistant.quantities import fold
 from assistant.retrieval import spelling
 from assistant.retrieval.spelling import Vocabulary, Word
 from assistant.retrieval.spoken import readings
+from assistant.retrieval.synonyms import Synonyms
 from assistant.retrieval.terms import STOP_WORDS, term, terms
 from assistant.store.database import Store
 from assistant.store.inventory import Inventory
@@ -39,49 +41,90 @@ class Words(Protocol):
         """The best passages for these tokens."""
 
 
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """A question in the words of the documents."""
+
+    text: str
+    """The question, its slips mended and its spoken codes written out: what an answer is held against."""
+    beside: tuple[str, ...] = ()
+    """Further words to search with, of which none has to stand in an answer."""
+
+
 class Understanding:
     """Words questions as the passages do; the vocabulary is read when a question first needs it."""
 
-    def __init__(self, store: Store, known: Words, embedder: Embedder, inventory: Inventory) -> None:
+    def __init__(
+        self, store: Store, known: Words, embedder: Embedder, inventory: Inventory, synonyms: Synonyms
+    ) -> None:
         """A word that `embedder` holds as one token is a common one."""
         self._store = store
         self._known = known
         self._count_tokens = embedder.count_tokens
         self._inventory = inventory
+        self._synonyms = synonyms
         self._vocabulary: Vocabulary | None = None
         self._read: tuple[int, int] = (-1, 0)
 
-    def of(self, text: str) -> str:
-        """`text` with its slips mended, and behind it what it says in other words than the documents."""
-        return " ".join([self._mended(text), *self._spoken(text), *self._compounds(text)])
+    def of(self, text: str) -> Understood:
+        """What to search for when `text` is asked."""
+        text, joined = self._compounds(self._written_out(text))
+        text, others = self._synonyms_of(self._mended(text))
+        return Understood(text, (*joined, *others))
 
-    def _spoken(self, text: str) -> list[str]:
-        """Codes and quantities that stand in passages and that the question has in spoken form."""
+    def _written_out(self, text: str) -> str:
+        """`text` with the codes and quantities that stand in passages as they are written there."""
         proposed = readings(text[:_MOST_SPOKEN])
         if not proposed:
-            return []
+            return text
         frequency, own = self._known.document_frequency({one.term for one in proposed}), set(terms(text))
         taken: set[int] = set()
-        found = []
+        chosen = []
         for one in proposed:
-            places = range(*one.words)
+            places = range(one.start, one.end)
             if frequency[one.term] and taken.isdisjoint(places):
                 taken.update(places)
-                if one.term not in own:
-                    found.append(one.written)
-        return list(dict.fromkeys(found))
+                chosen.append(one)
+        for one in sorted(chosen, key=lambda one: one.start, reverse=True):
+            if one.term not in own:
+                text = text[: one.start] + one.written + text[one.end :]
+        return text
 
-    def _compounds(self, text: str) -> list[str]:
-        """Pairs of words that the passages rather write as one: "New Castle"; not "set up", which is usual as two."""
+    def _compounds(self, text: str) -> tuple[str, list[str]]:
+        """`text` and the pairs of its words that the passages rather write as one: "New Castle".
+
+        Not "set up", which is usual as two. A pair of which a word stands nowhere is joined in the text itself.
+        """
         asked = list(spelling.words(text))[:_MOST_WORDS]
         near = [(a, b) for a, b in pairwise(asked) if text[a.end : b.start] == " "]
         pairs = [(a, b, term(a.text + b.text)) for a, b in near if min(len(a.text), len(b.text)) >= _SHORTEST_PART]
         frequency = self._known.document_frequency({one for a, b, joint in pairs for one in (a.term, b.term, joint)})
-        return [
-            a.text + b.text
-            for a, b, joint in pairs
-            if joint not in (a.term, b.term) and frequency[joint] > min(frequency[a.term], frequency[b.term])
-        ]
+        beside = []
+        for a, b, joint in reversed(pairs):
+            rarer = min(frequency[a.term], frequency[b.term])
+            if joint in (a.term, b.term) or frequency[joint] <= rarer:
+                continue
+            if rarer:
+                beside.append(a.text + b.text)
+            elif text[a.end : b.start] == " ":
+                text = text[: a.end] + text[b.start :]
+        return text, beside[::-1]
+
+    def _synonyms_of(self, text: str) -> tuple[str, list[str]]:
+        """`text` and what the owner says means the same; in place of words that stand in no passage, where it does."""
+        beside: list[str] = []
+        for meant in reversed(list(self._synonyms.of(text))):
+            others = [other for other in meant.others if self._stands(other)]
+            if others and not self._stands(text[meant.start : meant.end]):
+                text = text[: meant.start] + " ".join(others) + text[meant.end :]
+            else:
+                beside += others
+        return text, beside
+
+    def _stands(self, phrase: str) -> bool:
+        """Whether passages have every word of it."""
+        wanted = terms(phrase)
+        return bool(wanted) and all(self._known.document_frequency(wanted).values())
 
     def _mended(self, text: str) -> str:
         """`text`, each word that stands nowhere and is no common one replaced by the one that was meant, if any was."""
@@ -106,9 +149,9 @@ class Understanding:
         chosen = spelling.best(found, frequency)
         if chosen is None or chosen in STOP_WORDS:
             return chosen or ""
-        return self._written(chosen, word.text)
+        return self._as_printed(chosen, word.text)
 
-    def _written(self, chosen: str, typed: str) -> str:
+    def _as_printed(self, chosen: str, typed: str) -> str:
         """A term as a passage writes it, nearest to what was typed: "replac" is no word that an embedder knows."""
         ids = [id for id, _ in self._known.lexical([chosen], 1)]
         forms = {
