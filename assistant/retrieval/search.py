@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from assistant.errors import KnowledgeBaseError
 from assistant.protocols import Embedder
+from assistant.retrieval.closeness import closeness, pairs
 from assistant.retrieval.fusion import Fused, fuse
 from assistant.retrieval.synonyms import Synonyms
 from assistant.retrieval.terms import terms
@@ -24,6 +25,11 @@ from assistant.types import Hit, Passage
 
 _HEADING_WEIGHT = 1.5
 """Weight of a term in title and headings against one in the text (open Smart-TV set, see benchmarks/LOG.md)."""
+_CLOSENESS_WEIGHT = 0.5
+"""What closeness adds to the fused score, which is 1 at most: fitted on one half of the questions of four open sets and
+checked on the other (see benchmarks/LOG.md)."""
+_RERANKED = 20
+"""Passages whose closeness is looked at."""
 _NEIGHBOURS = 4
 """Passages before and behind one that are looked at for the rest of its section."""
 _QUESTION_TERMS = 64
@@ -81,7 +87,8 @@ class Retriever:
             self._index.refresh()
             understood = self._understanding.of(text)
             text = understood.text
-            wanted = list(dict.fromkeys(terms(text)))
+            said = terms(text)
+            wanted = list(dict.fromkeys(said))
             whole = " ".join((text, *understood.beside))
             searchable = list(dict.fromkeys(terms(whole)))
             frequency = self._words.document_frequency(searchable)
@@ -101,9 +108,21 @@ class Retriever:
                 self._require_vectors()
             with stages.of("fuse"):
                 dense = [(int(id), float(score)) for id, score in zip(ids, scores, strict=True)]
-                ranked = fuse(dense, lexical, self._dense_weight)[:k]
+                ranked = self._reranked(fuse(dense, lexical, self._dense_weight), said, weights)[:k]
                 hits = self._hits(ranked)
         return Found(hits, tuple(item.id for item in ranked), text, weights, stages.milliseconds)
+
+    def _reranked(self, fused: list[Fused], said: Sequence[str], weights: Mapping[str, float]) -> list[Fused]:
+        """The same with a share of how closely a passage keeps the question's terms together.
+
+        What is added is never negative, so that the first ones stay ahead of those that are not looked at.
+        """
+        asked = pairs(said[:_QUESTION_TERMS])
+        held = self._store.tokens_of([item.id for item in fused[:_RERANKED]]) if asked else {}
+        near = {id: closeness(asked, weights, parts) for id, parts in held.items()}
+        whole = 1 + _CLOSENESS_WEIGHT
+        scored = [replace(one, score=(one.score + _CLOSENESS_WEIGHT * near.get(one.id, 0.0)) / whole) for one in fused]
+        return sorted(scored, key=lambda item: (-item.score, item.id))
 
     def _require_vectors(self) -> None:
         """Refuse to search half blind: without vectors every question would look as if nothing answered it.

@@ -65,6 +65,20 @@ def tokens(db: Database, first: int, last: int) -> list[tuple[int, list[str], li
     return [(int(id_), _split(heading), _split(body)) for id_, heading, body in rows]
 
 
+def tokens_of(db: Database, ids: Iterable[int]) -> dict[int, tuple[list[str], list[str]]]:
+    """Tokens of heading and body of these rows; an id that has none is left out.
+
+    Raises:
+        RowDamaged: a row holds no text any more.
+    """
+    found = {}
+    for id_ in ids:
+        row = db.execute("SELECT heading, body FROM passages_fts WHERE rowid = ?", (id_,)).fetchone()
+        if row is not None:
+            found[id_] = (_split(row[0]), _split(row[1]))
+    return found
+
+
 def _split(text: object) -> list[str]:
     """The tokens of a stored text, folded: only spaces separate, since control characters have been replaced."""
     if not isinstance(text, str):

@@ -178,6 +178,38 @@ def test_no_more_hits_come_than_asked_for_nor_than_there_are(built: tuple[Store,
     assert len({(hit.passage.document, hit.passage.ordinal) for hit in hits}) == len(hits)
 
 
+def test_of_passages_with_the_same_words_the_one_that_keeps_them_together_comes_first(tmp_path: Path) -> None:
+    embedder = FakeEmbedder()
+    texts = {
+        "a": "The remote has a cover, under which the two cells of the battery lie.",
+        "b": "The battery cover of the remote has two cells under which a lie.",
+    }
+    with Store.open(tmp_path / "knowledge.db", create=True) as store:
+        for name, text in texts.items():
+            (tmp_path / f"{name}.md").write_text(f"# Remote\n\n{text}\n", "utf-8")
+        list(Adder(store, embedder, max_tokens=60, max_file_bytes=10**6).add([tmp_path]))
+        retriever = Retriever(store, VectorIndex(store, embedder.fingerprint, 64, tmp_path / "index"), embedder)
+        hits = retriever.search("battery cover", 2).hits
+    assert [hit.passage.document for hit in hits] == ["b.md", "a.md"]
+    assert 1 >= hits[0].score > hits[1].score > 0
+
+
+def test_scores_fall_and_stay_within_0_and_1_also_behind_those_that_are_looked_at_again(tmp_path: Path) -> None:
+    embedder = FakeEmbedder()
+    with Store.open(tmp_path / "knowledge.db", create=True) as store:
+        for number in range(60):
+            text = f"# Valve\n\n{'The check valve of the pump. ' * (number % 3)} Pump {number} {'x ' * number} valve\n"
+            (tmp_path / f"{number}.md").write_text(text, "utf-8")
+        list(Adder(store, embedder, max_tokens=200, max_file_bytes=10**6).add([tmp_path]))
+        retriever = Retriever(store, VectorIndex(store, embedder.fingerprint, 64, tmp_path / "index"), embedder)
+        hits = retriever.search("check valve of the pump", 60).hits
+        assert retriever.search("check valve of the pump", 5).hits == hits[:5]
+    scores = [hit.score for hit in hits]
+    assert len(scores) == 60
+    assert scores == sorted(scores, reverse=True)
+    assert 1 >= scores[0] > scores[-1] >= 0
+
+
 def test_the_first_hits_do_not_depend_on_how_many_are_asked_for(retriever: Retriever) -> None:
     assert retriever.search("pump", 10).hits[:3] == retriever.search("pump", 3).hits
 
