@@ -346,6 +346,16 @@ def test_synonyms_of_the_owner_are_searched_as_well(built: tuple[Store, Retrieve
     assert retriever.search("hose", 3).text == "hose"
 
 
+def test_what_a_question_leans_on_is_searched_with_less_weight(retriever: Retriever) -> None:
+    alone = retriever.search("order it", 3)
+    leaning = retriever.search("order it", 3, earlier="the gasket NP-4410-08")
+    assert "NP-4410-08" in leaning.hits[0].passage.text
+    assert leaning.text == "the gasket NP-4410-08\norder it"
+    assert set(alone.weights) < set(leaning.weights)
+    # The question's own subject wins over the earlier one.
+    assert "M4x16" in retriever.search("M4x16 screws of brass", 3, earlier="M4x12 screws of steel").hits[0].passage.text
+
+
 def test_a_question_without_slips_is_searched_as_it_is(mending: Retriever) -> None:
     for query in ("What does error E07 mean?", "M4x12 screws", "Förderdruck", "水泵", "F 220", "5,5kW"):
         assert mending.search(query, 3).text == query
