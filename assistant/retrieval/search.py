@@ -28,7 +28,7 @@ from assistant.types import Hit, Passage
 _HEADING_WEIGHT = 1.5
 """Weight of a term in title and headings against one in the text (open Smart-TV set, see benchmarks/LOG.md)."""
 _CLOSENESS_WEIGHT = 0.5
-"""What closeness adds to the fused score, which is 1 at most: fitted on one half of the questions of four open sets and
+"""What closeness adds to the fused score, which is 1 at most: fitted on one half of the questions of six open sets and
 checked on the other (see benchmarks/LOG.md)."""
 _RERANKED = 20
 """Passages whose closeness is looked at."""
