@@ -136,7 +136,7 @@ class Answerer:
         draft.retrieved = draft.elapsed()
         draft.stages.milliseconds |= found.stages
         yield Retrieved(found.hits)
-        strength = confidence.strength(searched, found.hits, found.weights)
+        strength = confidence.strength(found.text, found.hits, found.weights)
         mode: AnswerMode = "quoted"
         if strength >= confidence.threshold(self._limits.caution):
             yield from self._procedure(searched, found, draft)
@@ -144,7 +144,7 @@ class Answerer:
                 yield from self._generated(question, found, draft, cancelled)
             mode = "generated" if draft.text and draft.model is not None else "quoted"
             if not draft.text and not cancelled():
-                yield from self._quoted(searched, found, draft)
+                yield from self._quoted(found, draft)
         draft.text = draft.text.rstrip()
         if draft.text:
             done = self._finish(question, draft, found.hits, "answered", mode, strength)
@@ -217,10 +217,10 @@ class Answerer:
                 draft.first_token = draft.elapsed()
             yield step.text
 
-    def _quoted(self, searched: str, found: Found, draft: _Draft) -> Iterator[AnswerEvent]:
+    def _quoted(self, found: Found, draft: _Draft) -> Iterator[AnswerEvent]:
         """Release the sentence of the best passages that answers the question best."""
         passages = [hit.passage for hit in found.hits[: self._limits.passages]]
-        quote = best_quote(searched, found.weights, passages, self._similarity)
+        quote = best_quote(found.text, found.weights, passages, self._similarity)
         if quote is not None:
             yield from draft.add(quote.shown, quote.evidence)
 
