@@ -15,8 +15,8 @@ from assistant.answering.reading import Sentence
 from assistant.answering.tables import is_row
 from assistant.types import Evidence
 
-_LEAST = 0.35
-"""Below this value a sentence answers nothing."""
+_LEAST = 0.15
+"""Below this value a sentence answers nothing. Whether to answer at all was decided before, by calibrated evidence."""
 _NEXT_BELONGS = 0.85
 """A neighbour with at least this share of the best value is quoted with it."""
 _BESIDE_THE_POINT = 0.2
