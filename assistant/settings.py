@@ -87,6 +87,13 @@ class AnsweringSettings(Struct, frozen=True, forbid_unknown_fields=True):
     caution: Annotated[
         Literal["low", "normal", "high"], Meta(description="Trades silence against error: high abstains sooner.")
     ] = "normal"
+    wording: Annotated[
+        Literal["mixed", "quoted", "generated"],
+        Meta(
+            description="Who words answers: quoted leaves it to the documents and needs no generator, generated to the "
+            "model, mixed quotes explanations and lets the model word facts."
+        ),
+    ] = "mixed"
 
 
 class StoreSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -223,11 +223,13 @@ class Parts:
             max_tokens=generator.max_tokens,
             temperature=generator.temperature,
             caution=answering.caution,
+            wording=answering.wording,
         )
         return Answerer(
             lambda: self.generator,
             self.retriever.similarities,
             self.retriever.section,
+            lambda: self.index.inventory.passages,
             self.serving.fingerprint,
             limits,
         )
