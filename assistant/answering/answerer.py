@@ -214,15 +214,16 @@ class Answerer:
         """Release the numbered steps that the question asks for, verbatim and whole; no model is run for them."""
         if not procedures.asks_how(searched):
             return
+        evidence = procedures.best_steps(self._sections(found), found.weights)
+        if evidence is not None:
+            yield from draft.add(evidence.quote, evidence)
+
+    def _sections(self, found: Found) -> Iterator[Passage]:
         for id in found.ids[: self._limits.passages]:
             try:
-                section = self._section(id)
+                yield self._section(id)
             except LookupError:  # its document was removed since the search
                 continue
-            evidence = procedures.steps(section, found.weights)
-            if evidence is not None:
-                yield from draft.add(evidence.quote, evidence)
-                return
 
     def _generated(
         self, question: Question, found: Found, draft: _Draft, cancelled: Cancelled
