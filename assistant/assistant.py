@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 from assistant.dialogue.sessions import Sessions
 from assistant.errors import InputError, UsageError
 from assistant.protocols import Cancelled
-from assistant.retrieval.followup import standalone
+from assistant.retrieval.followup import standalone, subject
 from assistant.settings import Settings
 from assistant.store.tags import is_below
 from assistant.types import (
@@ -273,7 +273,7 @@ class Assistant:
         events = answerer.answer(
             asked,
             searched,
-            lambda: retriever.search(searched, _HITS, allowed),
+            lambda: retriever.search(question, _HITS, allowed, subject(asked)),
             cancelled,
             started=started,
             load_ms=loaded,

@@ -58,6 +58,7 @@ def examine(settings: Settings) -> list[Finding]:
         ("memory", _memory),
         ("disk", _disk),
         ("embedder", lambda parts: _model(parts, "embedder", parts.settings.embedder.id)),
+        ("calibration", _calibration),
         ("generator", lambda parts: _model(parts, "generator", parts.settings.generator.id)),
         ("knowledge base", _knowledge_base),
     ]
@@ -134,6 +135,21 @@ def _disk(parts: Parts) -> Iterator[Finding]:
 def _model(parts: Parts, role: Literal["embedder", "generator"], name: str) -> Iterator[Finding]:
     artifact = parts.library.installed(name, role)
     yield Finding(role, "ok", f"{artifact.id} is here and has the right bytes (sha256 {artifact.sha256[:12]}…).")
+
+
+def _calibration(parts: Parts) -> Iterator[Finding]:
+    from assistant.answering.confidence import calibration
+
+    measured = calibration().measured
+    if parts.chosen == measured.embedder:
+        yield Finding("calibration", "ok", f"Confidence was fitted with this embedder on {measured.date}.")
+    else:
+        yield Finding(
+            "calibration",
+            "note",
+            f"Confidence was fitted with the embedder {measured.embedder.rpartition(':')[0]}, not with {parts.chosen}: "
+            "its error rates do not hold here; choose that embedder, or more --caution.",
+        )
 
 
 def _knowledge_base(parts: Parts) -> Iterator[Finding]:

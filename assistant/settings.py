@@ -70,6 +70,10 @@ class RetrievalSettings(Struct, frozen=True, forbid_unknown_fields=True):
     dense_weight: Annotated[
         Share, Meta(description="Share of vector similarity in the fused score; the rest is BM25.")
     ] = 0.4
+    synonyms: Annotated[
+        Path | None,
+        Meta(description="Text file of words that mean the same; each line names equivalents, with commas between."),
+    ] = None
     exact_below: Annotated[
         Count, Meta(description="Below this number of passages every vector is compared; above, an HNSW index is used.")
     ] = 20_000
@@ -83,6 +87,13 @@ class AnsweringSettings(Struct, frozen=True, forbid_unknown_fields=True):
     caution: Annotated[
         Literal["low", "normal", "high"], Meta(description="Trades silence against error: high abstains sooner.")
     ] = "normal"
+    wording: Annotated[
+        Literal["mixed", "quoted", "generated"],
+        Meta(
+            description="Who words answers: quoted leaves it to the documents and needs no generator, generated to the "
+            "model, mixed quotes explanations and lets the model word facts."
+        ),
+    ] = "mixed"
 
 
 class StoreSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -224,9 +235,12 @@ def _decode_path(kind: type, value: Any) -> Any:
 
 
 def _expanded(settings: Settings) -> Settings:
-    """The same settings with `~` in folders resolved."""
+    """The same settings with `~` in paths resolved."""
     folders = {name: getattr(settings, name) for name in ("data_dir", "models_dir")}
-    changed = {name: _resolved(folder) for name, folder in folders.items() if folder is not None}
+    changed: dict[str, Any] = {name: _resolved(folder) for name, folder in folders.items() if folder is not None}
+    retrieval = settings.retrieval
+    if retrieval.synonyms is not None:
+        changed["retrieval"] = msgspec.structs.replace(retrieval, synonyms=_resolved(retrieval.synonyms))
     return msgspec.structs.replace(settings, **changed)
 
 
@@ -235,7 +249,7 @@ def _resolved(folder: Path) -> Path:
         return folder.expanduser()
     except RuntimeError as exc:  # no such user
         raise SettingsError(
-            f"The folder {folder} names a home that is not there; write its full path in the settings."
+            f"The path {folder} names a home that is not there; write its full path in the settings."
         ) from exc
 
 

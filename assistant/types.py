@@ -240,7 +240,8 @@ class Timings:
     """Spent loading models for this question: 0 in a process that is warm."""
     stages: Mapping[str, float] = field(default_factory=dict)
     """What each stage took by itself, of those that were run: "embed" and "search" (of the question), "fuse",
-    "tokenize" (choosing passages for the prompt and making tokens of it), "prefill", "decode", "gate"."""
+    "judge" (whether the passages hold an answer), "tokenize" (choosing passages for the prompt and making tokens of
+    it), "prefill", "decode", "gate"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +271,8 @@ class Answer:
     model: str | None = None
     """Catalogue id of the generator; None when none was needed."""
     embedder: str = ""
+    signals: Mapping[str, float] = field(default_factory=dict)
+    """What confidence was estimated from; see `assistant.answering.signals`. Not published: versions change it."""
 
     def to_dict(self) -> dict[str, Any]:
         """The object that `fieldmate ask --json` prints; its fields are published and not renamed."""

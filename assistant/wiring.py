@@ -20,6 +20,7 @@ from assistant.errors import KnowledgeBaseError, ModelDamaged, ModelError, Model
 from assistant.ingest.adding import Adder
 from assistant.protocols import Embedder, Generator
 from assistant.retrieval.search import Retriever
+from assistant.retrieval.synonyms import Synonyms
 from assistant.settings import Settings
 from assistant.store.database import Store
 from assistant.store.index import VectorIndex
@@ -169,6 +170,7 @@ class Parts:
             words=self.lexical,
             candidates=settings.candidates,
             dense_weight=settings.dense_weight,
+            synonyms=Synonyms.read(settings.synonyms) if settings.synonyms is not None else None,
         )
 
     @cached_property
@@ -221,11 +223,13 @@ class Parts:
             max_tokens=generator.max_tokens,
             temperature=generator.temperature,
             caution=answering.caution,
+            wording=answering.wording,
         )
         return Answerer(
             lambda: self.generator,
             self.retriever.similarities,
             self.retriever.section,
+            lambda: self.index.inventory.passages,
             self.serving.fingerprint,
             limits,
         )

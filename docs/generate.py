@@ -37,6 +37,22 @@ def settings_table() -> str:
     return "\n".join(rows) + "\n"
 
 
+def caution_table() -> str:
+    """What each caution refuses, from the calibration file, as a Markdown table with what it was fitted on below it."""
+    from assistant.answering.confidence import calibration, table
+
+    numbers = calibration()
+    seen = numbers.measured
+    low, high = seen.ece_interval
+    fitted = sum(one.fitted for one in seen.refused)
+    return (
+        f"{table(numbers)}\n\n"
+        f"Fitted on {fitted} questions with the embedder `{seen.embedder}` on {seen.date}; the rates are of others. "
+        f"Confidence in {seen.answers} answers, of which {seen.right:.0%} were right: expected calibration error "
+        f"{seen.ece:.3f} [{low:.3f}, {high:.3f}].\n"
+    )
+
+
 def models_table() -> str:
     """The catalogue, as a Markdown table."""
     from assistant.artifacts.catalogue import load_catalogue

@@ -290,6 +290,12 @@ PUBLIC = ("assistant.Assistant", "assistant.Settings", "assistant.__version__", 
           "assistant.settings", "assistant.types", "assistant.errors", "assistant.protocols")  # fmt: skip
 BENCHMARKS_MAY = {
     ("benchmarks.ann", "assistant.wiring"): "embeds text for the comparison of vector indexes",
+    ("benchmarks.calibrating.fitting", "assistant.answering.confidence"): "fits what that module evaluates",
+    ("benchmarks.calibrating.making", "assistant.answering.confidence"): "makes the file that that module reads",
+    (
+        "benchmarks.cli.calibrating",
+        "assistant.answering.confidence",
+    ): "checks that the file can be read before it ships",
     ("benchmarks.scenarios.first_token", "assistant.answering.prompt"): "gives plain llama-cpp-python the same prompt",
     ("benchmarks.scenarios.peer_ingest", "assistant.wiring"): "times the embedder by itself against another library",
 }

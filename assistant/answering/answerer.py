@@ -8,11 +8,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from assistant.answering import confidence
+from assistant.answering.conflicts import conflict
 from assistant.answering.evidence import Gate
 from assistant.answering.prompt import build
-from assistant.answering.quoting import Similarity, best_quote
+from assistant.answering.quoting import asks_for_explanation, best_quote
+from assistant.answering.reading import Sentence, Similarity, read
+from assistant.answering.signals import signals
 from assistant.answering.stream import plain, sentences
 from assistant.dialogue import procedures
 from assistant.protocols import Cancelled, Generator
@@ -42,6 +46,8 @@ _NAMED_WHEN_ABSTAINING = 3
 _STOPPED = "Stopped before an answer was found."
 _LEAST_RELEVANCE = 0.25
 """Share of the question's terms, by weight, that the first sentence of an answer and its evidence must hold."""
+_EITHER = 0.5
+"""Most confidence where documents differ: one of them is wrong, or meant for something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,8 @@ class Limits:
     max_tokens: int = 160
     temperature: float = 0.0
     caution: confidence.Caution = "normal"
+    wording: Literal["mixed", "quoted", "generated"] = "mixed"
+    """Who words answers: the documents, the generator, or the documents where an explanation is asked for."""
 
 
 @dataclass(slots=True)
@@ -63,6 +71,11 @@ class _Draft:
     text: str = ""
     citations: list[Citation] = field(default_factory=list)
     support: list[float] = field(default_factory=list)
+    rests_on: list[Evidence] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    signals: dict[str, float] = field(default_factory=dict)
+    quoted: bool = True
+    differing: bool = False
     retrieved: float = 0.0
     first_token: float | None = None
     load: float = 0.0
@@ -78,7 +91,12 @@ class _Draft:
         """Release `text` with its evidence."""
         self.text += text
         self.support.append(evidence.score)
+        self.rests_on.append(evidence)
         yield TextDelta(text)
+        yield from self.cite(evidence)
+
+    def cite(self, evidence: Evidence) -> Iterator[AnswerEvent]:
+        """Cite `evidence` unless it is cited already."""
         citation = Citation.of(evidence)
         if all((known.document, known.start, known.end) != (citation.document, citation.start, citation.end)
                for known in self.citations):  # fmt: skip
@@ -94,6 +112,7 @@ class Answerer:
         generator: Callable[[], Generator],
         similarity: Similarity,
         section: Callable[[int], Passage],
+        passages: Callable[[], int],
         embedder: str,
         limits: Limits,
     ) -> None:
@@ -103,12 +122,14 @@ class Answerer:
             generator: see above.
             similarity: cosine similarities of texts to a question.
             section: the whole section around a passage, by the passage's number.
+            passages: how many there are in the knowledge base.
             embedder: fingerprint of the embedder behind it.
             limits: what one answer may use.
         """
         self._generator = generator
         self._similarity = similarity
         self._section = section
+        self._passages = passages
         self._embedder = embedder
         self._limits = limits
 
@@ -136,17 +157,17 @@ class Answerer:
         draft.retrieved = draft.elapsed()
         draft.stages.milliseconds |= found.stages
         yield Retrieved(found.hits)
-        strength = confidence.strength(searched, found.hits, found.weights)
-        mode: AnswerMode = "quoted"
+        with draft.stages.of("judge"):
+            read_sentences = self._read(found)
+            if found.hits:
+                draft.signals = signals(found.text, found.hits, found.weights, read_sentences, self._passages())
+        strength = confidence.strength(draft.signals)
         if strength >= confidence.threshold(self._limits.caution):
-            yield from self._procedure(searched, found, draft)
-            if not draft.text:
-                yield from self._generated(question, found, draft, cancelled)
-            mode = "generated" if draft.text and draft.model is not None else "quoted"
-            if not draft.text and not cancelled():
-                yield from self._quoted(searched, found, draft)
+            yield from self._answered(question, searched, found, read_sentences, draft, cancelled)
         draft.text = draft.text.rstrip()
         if draft.text:
+            mode: AnswerMode = "generated" if draft.model is not None and not draft.quoted else "quoted"
+            yield from self._conflicting(found, draft)
             done = self._finish(question, draft, found.hits, "answered", mode, strength)
         else:
             draft.text = _STOPPED if cancelled() else abstention(found.hits)
@@ -154,19 +175,55 @@ class Answerer:
             done = self._finish(question, draft, found.hits, "abstained", "quoted", strength)
         yield AnswerDone(done)
 
+    def _read(self, found: Found) -> tuple[Sentence, ...]:
+        passages = [hit.passage for hit in found.hits[: self._limits.passages]]
+        return read(found.text, found.weights, passages, self._similarity)
+
+    def _answered(
+        self,
+        question: Question,
+        searched: str,
+        found: Found,
+        read_sentences: Sequence[Sentence],
+        draft: _Draft,
+        cancelled: Cancelled,
+    ) -> Iterator[AnswerEvent]:
+        """Release steps, a quotation or the generator's sentences: what is worded best for this question."""
+        yield from self._procedure(searched, found, draft)
+        wording = self._limits.wording
+        words = wording == "generated" or (wording == "mixed" and not asks_for_explanation(searched))
+        if not draft.text and words:
+            yield from self._generated(question, found, draft, cancelled)
+            draft.quoted = not draft.text
+        if not draft.text and not cancelled():
+            yield from self._quoted(found.text, read_sentences, draft)
+
+    def _conflicting(self, found: Found, draft: _Draft) -> Iterator[AnswerEvent]:
+        """Release what another document says instead, where one does."""
+        with draft.stages.of("gate"):
+            differing = conflict(draft.rests_on, [hit.passage for hit in found.hits], found.weights)
+        if differing is not None:
+            draft.differing = True
+            text = f"\n{differing.told()}"
+            draft.text += text
+            yield TextDelta(text)
+            for evidence in (differing.first, differing.other):
+                yield from draft.cite(evidence)
+
     def _procedure(self, searched: str, found: Found, draft: _Draft) -> Iterator[AnswerEvent]:
         """Release the numbered steps that the question asks for, verbatim and whole; no model is run for them."""
         if not procedures.asks_how(searched):
             return
+        evidence = procedures.best_steps(self._sections(found), found.weights)
+        if evidence is not None:
+            yield from draft.add(evidence.quote, evidence)
+
+    def _sections(self, found: Found) -> Iterator[Passage]:
         for id in found.ids[: self._limits.passages]:
             try:
-                section = self._section(id)
+                yield self._section(id)
             except LookupError:  # its document was removed since the search
                 continue
-            evidence = procedures.steps(section, found.weights)
-            if evidence is not None:
-                yield from draft.add(evidence.quote, evidence)
-                return
 
     def _generated(
         self, question: Question, found: Found, draft: _Draft, cancelled: Cancelled
@@ -215,12 +272,13 @@ class Answerer:
         for step in stream:
             if draft.first_token is None:
                 draft.first_token = draft.elapsed()
+            if step.logprob is not None:
+                draft.logprobs.append(step.logprob)
             yield step.text
 
-    def _quoted(self, searched: str, found: Found, draft: _Draft) -> Iterator[AnswerEvent]:
-        """Release the sentence of the best passages that answers the question best."""
-        passages = [hit.passage for hit in found.hits[: self._limits.passages]]
-        quote = best_quote(searched, found.weights, passages, self._similarity)
+    def _quoted(self, meant: str, read_sentences: Sequence[Sentence], draft: _Draft) -> Iterator[AnswerEvent]:
+        """Release what of the best passages answers the question best."""
+        quote = best_quote(meant, read_sentences)
         if quote is not None:
             yield from draft.add(quote.shown, quote.evidence)
 
@@ -233,7 +291,12 @@ class Answerer:
         mode: AnswerMode,
         strength: float,
     ) -> Answer:
-        right = confidence.confidence(strength, draft.support) if status == "answered" else 1 - strength
+        right = 1 - strength
+        if status == "answered":
+            outcome = confidence.outcome(strength, draft.support, draft.logprobs, generated=mode == "generated")
+            draft.signals |= outcome
+            right = confidence.confidence(outcome)
+            right = min(right, _EITHER) if draft.differing else right
         return Answer(
             question=question.text,
             text=draft.text,
@@ -248,6 +311,7 @@ class Answerer:
             usage=draft.usage,
             model=draft.model,
             embedder=self._embedder,
+            signals=draft.signals,
         )
 
 

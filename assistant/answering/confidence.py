@@ -1,7 +1,7 @@
 """How far to trust an answer: evidence strength before a token is spent, confidence after. Pure but for one data file.
 
-The numbers are logistic regressions fitted on labelled questions and kept, with the error rates they gave, in
-`calibration.toml` beside this module.
+The numbers are logistic regressions fitted on labelled questions by `python -m benchmarks calibrate` and kept, with
+what they were fitted on and the error rates they gave, in `calibration.toml` beside this module.
 """
 
 from __future__ import annotations
@@ -15,65 +15,87 @@ from typing import Literal
 
 import msgspec
 
-from assistant.quantities import identifiers, quantities
-from assistant.retrieval.terms import terms
-from assistant.types import Hit
-
 Caution = Literal["low", "normal", "high"]
-_LOOKED_AT = 3
-"""Hits whose fit is measured: what the prompt can hold."""
+CAUTIONS: tuple[Caution, ...] = ("low", "normal", "high")
+VERSION = 2
+"""Of the file's form."""
+
+
+class Regression(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A logistic regression."""
+
+    bias: float
+    weights: dict[str, float]
+
+    def __call__(self, values: Mapping[str, float]) -> float:
+        """The probability that these values give, 0 to 1."""
+        value = self.bias + sum(weight * values[name] for name, weight in self.weights.items())
+        return 1 / (1 + math.exp(-max(-60.0, min(60.0, value))))
+
+
+class Refused(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How often questions of one kind were refused, of those that nothing was fitted on."""
+
+    documents: str
+    questions: str
+    answerable: bool
+    fitted: int
+    """Questions that the file was fitted on."""
+    held_out: int
+    """Questions that the rates are of."""
+    rates: dict[Caution, float]
+
+
+class Calibrated(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the numbers rest on."""
+
+    date: str
+    embedder: str
+    """Fingerprint of the embedder: another one gives other similarities."""
+    generator: str
+    """What wrote the answers that confidence was fitted on."""
+    seed: int
+    ece: float
+    """Expected calibration error of confidence in answers, in ten bins, of held-out questions."""
+    ece_interval: list[float]
+    answers: int
+    """Held-out answers that `ece` is of."""
+    right: float
+    """Share of them that were right."""
+    refused: list[Refused]
 
 
 class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The contents of `calibration.toml`."""
 
     version: int
-    features: dict[str, float]
-    """Weight of each feature of `features()`."""
-    bias: float
-    thresholds: dict[str, float]
+    thresholds: dict[Caution, float]
     """Least evidence strength at which a question is answered, by caution."""
-    measured: dict[str, str | float]
-    """What the file was fitted on and the error rates it gave."""
+    evidence: Regression
+    """Over `assistant.answering.signals`; positive: the passages hold the answer."""
+    answer: Regression
+    """Over `outcome`; positive: what was answered is right."""
+    measured: Calibrated
 
 
 @lru_cache(maxsize=1)
 def calibration() -> Calibration:
     """The calibration that ships with this version."""
-    text = resources.files(__package__).joinpath("calibration.toml").read_text("utf-8")
+    return parsed(resources.files(__package__).joinpath("calibration.toml").read_text("utf-8"))
+
+
+def parsed(text: str) -> Calibration:
+    """The calibration that a file of this text holds.
+
+    Raises:
+        ValueError: it is none.
+    """
     return msgspec.convert(tomllib.loads(text), Calibration)
 
 
-def features(question: str, hits: Sequence[Hit], weights: Mapping[str, float]) -> dict[str, float]:
-    """What says whether `hits` hold an answer.
-
-    Args:
-        question: the text that was searched for.
-        hits: best first.
-        weights: the question's terms with their inverse document frequencies.
-    """
-    top = hits[:_LOOKED_AT]
-    found = [_hit_terms(hit) for hit in top]
-    dense = [hit.dense_score or 0.0 for hit in top]
-    everything = frozenset[str]().union(*found)
-    total = sum(weights.values()) or 1.0
-    exact = _exact(question)
-    return {
-        "cosine": max(dense, default=0.0),
-        "coverage_best": max((_covered(weights, held) for held in found), default=0.0) / total,
-        "coverage_all": _covered(weights, everything) / total,
-        "missing_exact": sum(name not in everything for name in exact) / max(len(exact), 1),
-        "rarest_missing": _rarest_missing(weights, everything),
-    }
-
-
-def strength(question: str, hits: Sequence[Hit], weights: Mapping[str, float]) -> float:
-    """Estimated probability that `hits` hold an answer to `question`, 0 to 1; 0 without hits."""
-    if not hits:
-        return 0.0
-    numbers = calibration()
-    values = features(question, hits, weights)
-    return _logistic(numbers.bias + sum(weight * values[name] for name, weight in numbers.features.items()))
+def strength(signals: Mapping[str, float]) -> float:
+    """Estimated probability that the passages hold an answer, 0 to 1; 0 without signals, which no hits give."""
+    return calibration().evidence(signals) if signals else 0.0
 
 
 def threshold(caution: Caution) -> float:
@@ -81,30 +103,37 @@ def threshold(caution: Caution) -> float:
     return calibration().thresholds[caution]
 
 
-def confidence(evidence_strength: float, support: Sequence[float]) -> float:
+def outcome(
+    evidence_strength: float, support: Sequence[float], logprobs: Sequence[float], *, generated: bool
+) -> dict[str, float]:
+    """What says whether an answer is right, once it is there.
+
+    Args:
+        evidence_strength: see `strength`.
+        support: how well what each sentence cites supports it, or for a quotation fits the question.
+        logprobs: of the tokens that a generator wrote, where it tells them.
+        generated: whether a generator wrote it; else it is a quotation.
+    """
+    doubt = -sum(logprobs) / len(logprobs) if logprobs else 0.0
+    mean = sum(support) / len(support) if support else 0.0
+    return {
+        "strength": evidence_strength,
+        "support": mean,
+        "generated": float(generated),
+        "doubt": min(1.0, doubt) if generated else 0.0,
+    }
+
+
+def confidence(outcome: Mapping[str, float]) -> float:
     """Probability that an answer is right: that its passages are the right ones, and that they say what it says."""
-    return evidence_strength * (sum(support) / len(support)) if support else 0.0
+    return calibration().answer(outcome)
 
 
-def _hit_terms(hit: Hit) -> frozenset[str]:
-    return frozenset(terms(hit.passage.searchable()))
-
-
-def _exact(question: str) -> set[str]:
-    """Identifiers and quantities of the question, as terms."""
-    measured = {one.number.lstrip("-") + one.unit.casefold() for one in quantities(question)}
-    return identifiers(question) | measured
-
-
-def _covered(weights: Mapping[str, float], held: frozenset[str]) -> float:
-    return sum(weight for term, weight in weights.items() if term in held)
-
-
-def _rarest_missing(weights: Mapping[str, float], held: frozenset[str]) -> float:
-    """Weight of the rarest term that no hit holds, as a share of the rarest term's."""
-    missing = [weight for term, weight in weights.items() if term not in held]
-    return max(missing, default=0.0) / max(weights.values(), default=1.0)
-
-
-def _logistic(value: float) -> float:
-    return 1 / (1 + math.exp(-max(-60.0, min(60.0, value))))
+def table(numbers: Calibration) -> str:
+    """How often each caution refuses, as a Markdown table: what `--caution` trades."""
+    lines = ["| questions | to | low | normal | high |", "| --- | --- | --- | --- | --- |"]
+    for one in sorted(numbers.measured.refused, key=lambda one: not one.answerable):
+        name = f"{one.questions} ({'answerable' if one.answerable else 'not answerable'}, {one.held_out})"
+        rates = " | ".join(f"{one.rates[caution]:.0%}" for caution in CAUTIONS)
+        lines.append(f"| {name} | {one.documents} | {rates} |")
+    return "\n".join(lines)

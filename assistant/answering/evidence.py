@@ -40,6 +40,11 @@ _INTERJECTION = re.compile(r"^\s*(yes|no|ja|nein|sí)\s*[,.:;–-]\s*", re.IGNOR
 _LIST_MARK = re.compile(r"^\s*(?:\d{1,2}[.)]|[-*•])\s+")
 
 
+def negated(text: str) -> bool:
+    """Whether `text` denies something."""
+    return bool(_NEGATION.search(text))
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What the gate found for one sentence."""
@@ -104,7 +109,7 @@ class _Facts:
         self.terms = frozenset(terms(text))
         self.quantities = frozenset(_facts(quantity) for quantity in quantities(text))
         self.identifiers = frozenset(identifiers(text))
-        self.negated = bool(_NEGATION.search(text))
+        self.negated = negated(text)
 
 
 class _Span:

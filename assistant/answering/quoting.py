@@ -1,31 +1,34 @@
 """Answering without a model: the sentences of the passages that fit a question best. Pure.
 
-What is shown is verbatim, but for table rows: they are shown with their column names, and cited verbatim.
+What is shown is verbatim, but for table rows: they are shown with their column names, and cited verbatim. A question
+for a fact gets the sentence that states it; one for an explanation gets the stretch of its passage that has to do with
+it, because what explains something is seldom one sentence.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from assistant.answering.tables import header_of, is_row, spelled_out
-from assistant.retrieval.terms import terms
-from assistant.sentences import iter_sentences
-from assistant.types import Evidence, Passage
+from assistant.answering.reading import Sentence
+from assistant.answering.tables import is_row
+from assistant.types import Evidence
 
-_MOST_SENTENCES = 120
-"""Sentences that are compared with the question: three long passages' worth."""
-_COSINE_SHARE = 0.5
-"""Weight of meaning against shared terms, both 0 to 1 (sample manuals, see benchmarks/LOG.md)."""
-_PASSAGE_SHARE = 0.1
-"""What a sentence of the first passage is ahead of one of the last."""
-_LEAST = 0.35
-"""Below this a sentence answers nothing."""
+_LEAST = 0.15
+"""Below this value a sentence answers nothing. Whether to answer at all was decided before, by calibrated evidence."""
 _NEXT_BELONGS = 0.85
 """A neighbour with at least this share of the best value is quoted with it."""
-
-Similarity = Callable[[str, Sequence[str]], Sequence[float]]
-"""Cosine similarities of texts to a question."""
+_BESIDE_THE_POINT = 0.2
+"""Sentences that fit less are left out at the ends of an explanation (open Smart-TV set, see benchmarks/LOG.md)."""
+_NEIGHBOURS_SHARE = 0.5
+"""What a sentence of an explanation has of its fit from the better of its neighbours."""
+_ASKS_FOR_EXPLANATION = re.compile(
+    r"\bhow (do|can|to|should|would|must|does|is|are|did)\b|^\W*(can|could|is it possible|explain|please|i |my |why|"
+    r"describe|tell)|\bwhat (should|can|happens|will|to do)\b|"
+    r"\b(steps|procedure|instructions|explain|different|kinds of|functions|features)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,79 +39,67 @@ class Quote:
     shown: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    passage: Passage
-    rank: int
-    start: int
-    end: int
-
-    @property
-    def text(self) -> str:
-        return self.passage.text[self.start : self.end]
-
-    @property
-    def shown(self) -> str:
-        if not is_row(self.text):
-            return self.text
-        return spelled_out(self.text, header_of(self.start, self.passage.text, self.passage.context))
+def asks_for_explanation(question: str) -> bool:
+    """Whether `question` asks how, why or whether, rather than for one fact."""
+    return bool(_ASKS_FOR_EXPLANATION.search(question))
 
 
-def best_quote(
-    question: str, weights: Mapping[str, float], passages: Sequence[Passage], similarity: Similarity
-) -> Quote | None:
-    """The sentence that answers `question` best, with its neighbour where that fits nearly as well.
+def best_quote(question: str, sentences: Sequence[Sentence]) -> Quote | None:
+    """What answers `question` best of these sentences.
 
     Args:
         question: the text that was searched for.
-        weights: its terms with their inverse document frequencies.
-        passages: best first.
-        similarity: cosine similarities of texts to the question.
+        sentences: in reading order.
 
     Returns:
         None when no sentence fits.
     """
-    candidates = [candidate for rank, passage in enumerate(passages) for candidate in _sentences(passage, rank)]
-    candidates = candidates[:_MOST_SENTENCES]
-    if not candidates:
+    if not sentences:
         return None
-    cosines = similarity(question, [candidate.shown for candidate in candidates])
-    values = [_value(one, weights, cosine) for one, cosine in zip(candidates, cosines, strict=True)]
-    best = max(range(len(values)), key=lambda index: (values[index], -index))
-    if values[best] < _LEAST:
+    best = max(range(len(sentences)), key=lambda index: (sentences[index].value, -index))
+    value = sentences[best].value
+    if value < _LEAST:
         return None
-    first, last = _with_neighbour(candidates, values, best)
-    start, end = candidates[first], candidates[last]
-    evidence = Evidence(
-        start.passage, start.passage.start + start.start, end.passage.start + end.end, min(1.0, values[best])
-    )
-    return Quote(evidence, start.shown if first == last else start.passage.text[start.start : end.end])
+    wide = asks_for_explanation(question) and not is_row(sentences[best].text)
+    first, last = _explanation(sentences, best) if wide else _with_neighbour(sentences, best)
+    start, end = sentences[first], sentences[last]
+    held = start.passage
+    evidence = Evidence(held, held.start + start.start, held.start + end.end, min(1.0, value))
+    return Quote(evidence, start.shown if first == last else held.text[start.start : end.end])
 
 
-def _sentences(passage: Passage, rank: int) -> list[_Candidate]:
-    bounds = list(iter_sentences(passage.text, passage.abbreviations))
-    found = [_Candidate(passage, rank, start, end) for start, end in bounds]
-    # The header of a table answers nothing by itself.
-    return [one for one in found if not (is_row(one.text) and one.shown == one.text and not passage.context
-                                         and header_of(one.start, passage.text, "") == "")]  # fmt: skip
-
-
-def _value(candidate: _Candidate, weights: Mapping[str, float], cosine: float) -> float:
-    passage = candidate.passage
-    held = frozenset(terms(" \n ".join((candidate.shown, passage.context))))
-    above = frozenset(terms(" \n ".join((passage.title, *passage.heading_path)))) - held
-    total = sum(weights.values()) or 1.0
-    share = sum(weight * (1.0 if term in held else 0.5 if term in above else 0.0) for term, weight in weights.items())
-    fit = (1 - _COSINE_SHARE) * share / total + _COSINE_SHARE * max(cosine, 0.0)
-    return fit * (1 - _PASSAGE_SHARE * candidate.rank)
-
-
-def _with_neighbour(candidates: Sequence[_Candidate], values: Sequence[float], best: int) -> tuple[int, int]:
-    """Indices of the first and last sentence to quote."""
+def _with_neighbour(sentences: Sequence[Sentence], best: int) -> tuple[int, int]:
+    """Indices of the first and last sentence to quote: the best, and one beside it that fits nearly as well."""
     for first, last, other in ((best, best + 1, best + 1), (best - 1, best, best - 1)):
-        if not 0 <= other < len(candidates) or candidates[other].passage is not candidates[best].passage:
+        if not 0 <= other < len(sentences) or sentences[other].passage is not sentences[best].passage:
             continue
-        rows = is_row(candidates[other].text) or is_row(candidates[best].text)
-        if not rows and values[other] >= _NEXT_BELONGS * values[best]:
+        rows = is_row(sentences[other].text) or is_row(sentences[best].text)
+        if not rows and sentences[other].value >= _NEXT_BELONGS * sentences[best].value:
             return first, last
     return best, best
+
+
+def _explanation(sentences: Sequence[Sentence], best: int) -> tuple[int, int]:
+    """Indices of the first and last sentence of the stretch around the best that has to do with the question.
+
+    Each sentence counts by its words and by how far it fits above what is beside the point; the stretch with the
+    largest sum is the one (Kadane's algorithm, in both directions from the best sentence).
+    """
+    passage = sentences[best].passage
+    inside = [index for index, one in enumerate(sentences) if one.passage is passage]
+
+    def gain(index: int) -> float:
+        fits = [sentences[other].fit for other in (index - 1, index + 1) if other in inside]
+        own = sentences[index].fit
+        fit = (1 - _NEIGHBOURS_SHARE) * own + _NEIGHBOURS_SHARE * max(fits, default=own)
+        return (fit - _BESIDE_THE_POINT) * len(sentences[index].text.split())
+
+    def furthest(path: Sequence[int]) -> int:
+        reached, total, most = best, 0.0, 0.0
+        for index in path:
+            total += gain(index)
+            if total > most:
+                reached, most = index, total
+        return reached
+
+    return furthest(range(best - 1, inside[0] - 1, -1)), furthest(range(best + 1, inside[-1] + 1))

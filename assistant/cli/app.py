@@ -91,6 +91,17 @@ def generator_option(command: Any) -> Any:
     )(command)
 
 
+def caution_option(command: Any) -> Any:
+    """The option --caution."""
+    return click.option(
+        "--caution",
+        type=click.Choice(["low", "normal", "high"]),
+        help="Trades silence against error: high abstains sooner [default: the setting answering.caution].",
+        expose_value=False,
+        callback=_flag("answering.caution"),
+    )(command)
+
+
 def scope_options(command: Any) -> Any:
     """The options --in, --language and --tag; the command gets them as one `Scope`, called `scope`."""
 

@@ -9,7 +9,16 @@ from pathlib import Path
 import click
 
 from assistant.cli.answers import show
-from assistant.cli.app import App, Command, generator_option, print_json, say_notice, scope_options, words
+from assistant.cli.app import (
+    App,
+    Command,
+    caution_option,
+    generator_option,
+    print_json,
+    say_notice,
+    scope_options,
+    words,
+)
 from assistant.errors import InputError, UsageError
 from assistant.types import Scope
 
@@ -24,6 +33,7 @@ from assistant.types import Scope
     help="Answer every line of this file, in one process; - reads standard input.",
 )
 @generator_option
+@caution_option
 @scope_options
 @click.pass_obj
 def ask(app: App, question: str | None, as_json: bool, file: Path | None, scope: Scope) -> None:

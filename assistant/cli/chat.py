@@ -8,7 +8,7 @@ import click
 
 from assistant.assistant import Assistant
 from assistant.cli.answers import place, show
-from assistant.cli.app import App, Command, generator_option, print_json, say_notice, scope_options
+from assistant.cli.app import App, Command, caution_option, generator_option, print_json, say_notice, scope_options
 from assistant.types import Answer, Scope
 
 _SESSION = "chat"
@@ -18,6 +18,7 @@ _HELP = "Ask a question, or: /sources shows what the last answer rests on, /new 
 @click.command(cls=Command)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a question instead of text.")
 @generator_option
+@caution_option
 @scope_options
 @click.pass_obj
 def chat(app: App, as_json: bool, scope: Scope) -> None:

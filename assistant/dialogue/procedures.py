@@ -6,7 +6,7 @@ A model of this size leaves steps out and joins what belongs apart; a technician
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from assistant.retrieval.terms import terms
 from assistant.types import Evidence, Passage
@@ -28,6 +28,21 @@ _LEAST_NAMED = 0.3
 def asks_how(question: str) -> bool:
     """Whether `question` asks for a way to do something."""
     return bool(_ASKS_HOW.search(question))
+
+
+def best_steps(sections: Iterable[Passage], weights: Mapping[str, float]) -> Evidence | None:
+    """The steps of the section that is named most like the question, the first of equals; see `steps`.
+
+    The best passage may be a table of contents, whose numbered lines mention the procedure and are none.
+    """
+    found = [(evidence, _named(section, weights)) for section in sections if (evidence := steps(section, weights))]
+    return max(found, key=lambda one: one[1], default=(None, 0.0))[0]
+
+
+def _named(section: Passage, weights: Mapping[str, float]) -> float:
+    """Weight of the question's terms that the section's own heading holds."""
+    heading = frozenset(terms(section.section))
+    return sum(weight for term, weight in weights.items() if term in heading)
 
 
 def steps(section: Passage, weights: Mapping[str, float]) -> Evidence | None:

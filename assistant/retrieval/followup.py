@@ -1,8 +1,8 @@
 """Follow-up questions made to stand alone, without a second model pass. Pure.
 
 "and how often?" says too little to search with. What it leaves out was said in the turn before, so the words of that
-question are added to the search. A question that names its subject itself is left as it is: words of an older subject
-would only pull the search back to it.
+question are searched as well, with less weight than its own. A question that names its subject itself is left as it
+is: words of an older subject would only pull the search back to it.
 """
 
 from __future__ import annotations
@@ -22,17 +22,20 @@ _FEW_TERMS = 2
 """A question with at most this many terms of its own is too short to search with alone."""
 
 
-def standalone(question: Question) -> str:
-    """The text to search for: the question, with the subject of the turn before where it refers back to one.
+def subject(question: Question) -> str:
+    """What was asked before and is meant again: earlier questions, a line each; "" when the question stands alone.
 
     Args:
         question: with its history, oldest turn first.
     """
-    own = terms(question.text)
-    if not question.history or not _refers_back(question.text, own):
-        return question.text
-    earlier = _subject(question)
-    return f"{earlier}\n{question.text}" if earlier else question.text
+    if not question.history or not _refers_back(question.text, terms(question.text)):
+        return ""
+    return _subject(question)
+
+
+def standalone(question: Question) -> str:
+    """The question behind its `subject`."""
+    return "\n".join(filter(None, (subject(question), question.text)))
 
 
 def _refers_back(text: str, own: list[str]) -> bool:

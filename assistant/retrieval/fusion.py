@@ -51,6 +51,16 @@ def fuse(dense: Sequence[tuple[int, float]], lexical: Sequence[tuple[int, float]
     return sorted(fused, key=lambda item: (-item.score, item.id))
 
 
+def added(
+    ranking: Sequence[tuple[int, float]], other: Sequence[tuple[int, float]], share: float
+) -> list[tuple[int, float]]:
+    """A ranking of (id, score) with a share of another one's scores, best first; ties by id."""
+    total = dict(ranking)
+    for id, score in other:
+        total[id] = total.get(id, 0.0) + share * score
+    return sorted(total.items(), key=lambda item: (-item[1], item[0]))
+
+
 def _scaled(ranking: Sequence[tuple[int, float]]) -> Mapping[int, float]:
     """Scores divided by the best one; what is not positive counts as nothing."""
     best = max((score for _, score in ranking), default=0.0)

@@ -9,19 +9,32 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from assistant.errors import KnowledgeBaseError
 from assistant.protocols import Embedder
-from assistant.retrieval.fusion import Fused, fuse
+from assistant.retrieval.closeness import closeness, pairs
+from assistant.retrieval.fusion import Fused, added, fuse
+from assistant.retrieval.synonyms import Synonyms
 from assistant.retrieval.terms import terms
+from assistant.retrieval.understanding import Understanding
 from assistant.stages import Stages
 from assistant.store.database import Store
 from assistant.store.index import VectorIndex
 from assistant.store.lexical_index import LexicalIndex
-from assistant.store.vectors import Ids
+from assistant.store.vectors import Ids, Vectors
 from assistant.types import Hit, Passage
 
 _HEADING_WEIGHT = 1.5
 """Weight of a term in title and headings against one in the text (open Smart-TV set, see benchmarks/LOG.md)."""
+_CLOSENESS_WEIGHT = 0.5
+"""What closeness adds to the fused score, which is 1 at most: fitted on one half of the questions of six open sets and
+checked on the other (see benchmarks/LOG.md)."""
+_RERANKED = 20
+"""Passages whose closeness is looked at."""
+_EARLIER_WORDS, _EARLIER_VECTOR = 0.3, 0.6
+"""What the words and the vector of an earlier question count for, against 1 of the one that leans on it (mtrag, see
+benchmarks/LOG.md)."""
 _NEIGHBOURS = 4
 """Passages before and behind one that are looked at for the rest of its section."""
 _QUESTION_TERMS = 64
@@ -37,6 +50,8 @@ class Found:
     hits: tuple[Hit, ...]
     ids: tuple[int, ...]
     """The store's number of each hit's passage."""
+    text: str
+    """What was searched for: the question with its slips mended and its spoken codes written out."""
     weights: Mapping[str, float]
     """Each term of the question with its inverse document frequency; terms in no passage have the largest."""
     stages: Mapping[str, float] = field(default_factory=dict)
@@ -55,6 +70,7 @@ class Retriever:
         words: LexicalIndex | None = None,
         candidates: int = 100,
         dense_weight: float = 0.4,
+        synonyms: Synonyms | None = None,
     ) -> None:
         """Without `words` the store's own full-text search serves, which is slower in large knowledge bases."""
         self._store = store
@@ -63,36 +79,68 @@ class Retriever:
         self._embedder = embedder
         self._candidates = candidates
         self._dense_weight = dense_weight
+        self._understanding = Understanding(store, self._words, embedder, index.inventory, synonyms or Synonyms())
 
-    def search(self, text: str, k: int, allowed: Ids | None = None) -> Found:
+    def search(self, text: str, k: int, allowed: Ids | None = None, earlier: str = "") -> Found:
         """The `k` best passages for `text`; none when the knowledge base is empty or the text has nothing in it.
 
-        With `allowed`, ids of passages in ascending order, only these are found.
+        With `allowed`, ids of passages in ascending order, only these are found. `earlier` is what the question leans
+        on: its words help to find passages, with less weight, and an answer is held against both.
         """
-        text = text[:_QUESTION_CHARACTERS]
+        text, earlier = text[:_QUESTION_CHARACTERS], earlier[:_QUESTION_CHARACTERS]
         stages = Stages()
         with stages.of("search"):
-            wanted = list(dict.fromkeys(terms(text)))
             self._index.refresh()
-            frequency = self._words.document_frequency(wanted)
-            weights = self._weights(wanted, frequency)
+            understood = self._understanding.of(text)
+            own = " ".join((understood.text, *understood.beside))
+            text = "\n".join(filter(None, (earlier, understood.text)))
+            wanted = list(dict.fromkeys(terms(text)))
+            weights = self._weights(wanted)
         if not text.strip() or not any(character.isalnum() for character in text):
-            return Found((), (), weights)
+            return Found((), (), text, weights)
         limit = max(self._candidates, k)
-        known = [term for term in wanted if frequency.get(term)]  # what stands nowhere must not take their places
-        searched = sorted(known, key=lambda term: (-weights[term], term))[:_QUESTION_TERMS]
         with stages.of("embed"):
-            vector = self._embedder.embed([text])[0]
+            vector = self._vector(own, earlier)
         with self._store.snapshot():  # both searches and the passages from one state, whoever writes meanwhile
             with stages.of("search"):
-                lexical = self._words.lexical(searched, limit, (_HEADING_WEIGHT, 1.0), allowed)
+                lexical = self._lexical(own, limit, allowed)
+                if earlier:
+                    lexical = added(lexical, self._lexical(earlier, limit, allowed), _EARLIER_WORDS)
                 ids, scores = self._index.search(vector, limit, allowed)
                 self._require_vectors()
             with stages.of("fuse"):
                 dense = [(int(id), float(score)) for id, score in zip(ids, scores, strict=True)]
-                ranked = fuse(dense, lexical, self._dense_weight)[:k]
+                fused = fuse(dense, lexical, self._dense_weight)
+                ranked = self._reranked(fused, terms(understood.text), weights)[:k]
                 hits = self._hits(ranked)
-        return Found(hits, tuple(item.id for item in ranked), weights, stages.milliseconds)
+        return Found(hits, tuple(item.id for item in ranked), text, weights, stages.milliseconds)
+
+    def _vector(self, own: str, earlier: str) -> Vectors:
+        """Of a question; with what it leans on, one between the question alone and both together."""
+        if not earlier:
+            return np.asarray(self._embedder.embed([own])[0])
+        alone, both = self._embedder.embed([own, f"{earlier}\n{own}"])
+        mixed = alone + _EARLIER_VECTOR * both
+        return np.asarray(mixed / max(float(np.linalg.norm(mixed)), 1e-12), dtype=np.float32)
+
+    def _lexical(self, text: str, limit: int, allowed: Ids | None) -> list[tuple[int, float]]:
+        weights = self._weights(list(dict.fromkeys(terms(text))))
+        frequency = self._words.document_frequency(weights)
+        known = [term for term in weights if frequency[term]]  # what stands nowhere must not take their places
+        searched = sorted(known, key=lambda term: (-weights[term], term))[:_QUESTION_TERMS]
+        return self._words.lexical(searched, limit, (_HEADING_WEIGHT, 1.0), allowed)
+
+    def _reranked(self, fused: list[Fused], said: Sequence[str], weights: Mapping[str, float]) -> list[Fused]:
+        """The same with a share of how closely a passage keeps the question's terms together.
+
+        What is added is never negative, so that the first ones stay ahead of those that are not looked at.
+        """
+        asked = pairs(said[:_QUESTION_TERMS])
+        held = self._store.tokens_of([item.id for item in fused[:_RERANKED]]) if asked else {}
+        near = {id: closeness(asked, weights, parts) for id, parts in held.items()}
+        whole = 1 + _CLOSENESS_WEIGHT
+        scored = [replace(one, score=(one.score + _CLOSENESS_WEIGHT * near.get(one.id, 0.0)) / whole) for one in fused]
+        return sorted(scored, key=lambda item: (-item.score, item.id))
 
     def _require_vectors(self) -> None:
         """Refuse to search half blind: without vectors every question would look as if nothing answered it.
@@ -132,13 +180,10 @@ class Retriever:
         vectors = self._embedder.embed([question[:_QUESTION_CHARACTERS], *texts])
         return [float(score) for score in vectors[1:] @ vectors[0]]
 
-    def _weights(self, wanted: Sequence[str], frequency: Mapping[str, int]) -> dict[str, float]:
+    def _weights(self, wanted: Sequence[str]) -> dict[str, float]:
         """Inverse document frequencies as BM25 defines them (Robertson and Zaragoza 2009), never below 0."""
-        count = self._index.inventory.passages
-        return {
-            term: math.log(1 + (count - frequency.get(term, 0) + 0.5) / (frequency.get(term, 0) + 0.5))
-            for term in wanted
-        }
+        count, frequency = self._index.inventory.passages, self._words.document_frequency(wanted)
+        return {term: math.log(1 + (count - frequency[term] + 0.5) / (frequency[term] + 0.5)) for term in wanted}
 
     def _hits(self, ranked: Sequence[Fused]) -> tuple[Hit, ...]:
         passages = self._store.passage([item.id for item in ranked])

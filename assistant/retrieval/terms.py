@@ -38,7 +38,7 @@ def terms(text: str) -> list[str]:
     """
     text = unicodedata.normalize("NFKC", text)
     whole = codes(text)
-    found = [_term(word.group()) for word in _WORD.finditer(text) if not _is_scrap(word, whole)]
+    found = [term(word.group()) for word in _WORD.finditer(text) if not _is_scrap(word, whole)]
     found += joined_compounds(text)
     found += spaced_identifiers(text)
     found += [quantity.number.lstrip("-") + quantity.unit.casefold() for quantity in quantities(text) if quantity.unit]
@@ -52,7 +52,8 @@ def _is_scrap(word: re.Match[str], whole: Sequence[tuple[int, int]]) -> bool:
 
 
 @lru_cache(maxsize=65536)
-def _term(word: str) -> str:
+def term(word: str) -> str:
+    """The term of one word: folded and stemmed; "" for a stop word."""
     folded = fold(_POSSESSIVE.sub("", word))
     if folded in STOP_WORDS:
         return ""

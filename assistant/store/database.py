@@ -366,9 +366,19 @@ class Store:
         return fulltext.tokens(self._db, first, last)
 
     @guarded
+    def tokens_of(self, ids: Iterable[int]) -> dict[int, tuple[list[str], list[str]]]:
+        """Tokens of heading and body of these passages, as they are searched; an id without any is left out."""
+        return fulltext.tokens_of(self._db, ids)
+
+    @guarded
     def document_frequency(self, tokens: Iterable[str]) -> dict[str, int]:
         """In how many passages each token occurs."""
         return fulltext.document_frequency(self._db, tokens)
+
+    @guarded
+    def vocabulary(self) -> list[str]:
+        """Every token that stands in a passage; see `fulltext.vocabulary`."""
+        return fulltext.vocabulary(self._db)
 
     @guarded
     def load_vectors(self, fingerprint: str) -> tuple[Ids, Vectors]:

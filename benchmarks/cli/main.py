@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from benchmarks.cli import ann, peers, reports, running
+from benchmarks.cli import ann, calibrating, peers, reports, running
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -21,5 +21,5 @@ def main() -> None:
     """
 
 
-for command in (*running.COMMANDS, *peers.COMMANDS, *ann.COMMANDS, *reports.COMMANDS):
+for command in (*running.COMMANDS, *calibrating.COMMANDS, *peers.COMMANDS, *ann.COMMANDS, *reports.COMMANDS):
     main.add_command(command)

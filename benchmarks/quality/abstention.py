@@ -1,8 +1,7 @@
 """What is refused before a token is spent: wrongly, of questions that can be answered, and rightly, of others.
 
-The decision is the product's own, taken from the facade: `ask` is cancelled from the start, so the generator is loaded
-but says nothing; an abstention that names no model was decided by the evidence alone. Refusals of whole answers, with
-those of the baselines, are in `answers` and `scope`.
+The decision is the product's own, taken from the facade, which answers in the documents' words here, so that no
+generator is needed. Refusals of whole answers, with those of the baselines, are in `answers` and `scope`.
 """
 
 from __future__ import annotations
@@ -11,10 +10,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from assistant import Assistant
-from assistant.types import AnswerDone
 from benchmarks import datasets, measuring, product
 from benchmarks.datasets import Question
-from benchmarks.errors import BenchmarkError
 from benchmarks.plan import Plan, Variant
 from benchmarks.quality import bases, scope
 from benchmarks.rows import Measurement
@@ -27,7 +24,7 @@ _DETAIL = {"measured": "refused by the evidence alone, before the generator says
 def measure(plan: Plan, variant: Variant, part: str) -> Iterator[Measurement]:
     """Shares of abstentions by kind of question."""
     home, groups = _groups(plan, part)
-    with product.opened(plan, _with_generator(plan, variant), home) as fieldmate:
+    with product.opened(plan, variant.but(answering__wording="quoted"), home) as fieldmate:
         for name, questions in groups.items():
             asked = bases.some(questions, plan.limit or _MOST, plan.seed)
             samples = [float(abstains(fieldmate, question.text)) for question in asked]
@@ -37,10 +34,7 @@ def measure(plan: Plan, variant: Variant, part: str) -> Iterator[Measurement]:
 
 def abstains(fieldmate: Assistant, question: str) -> bool:
     """Whether the evidence alone makes the product abstain."""
-    for event in fieldmate.ask(question, cancelled=lambda: True):
-        if isinstance(event, AnswerDone):
-            return event.answer.status == "abstained" and event.answer.model is None
-    raise BenchmarkError("An answer ended without its last event.")
+    return fieldmate.answer(question).status == "abstained"
 
 
 def _groups(plan: Plan, part: str) -> tuple[Path, dict[str, Sequence[Question]]]:
@@ -69,12 +63,3 @@ def _groups(plan: Plan, part: str) -> tuple[Path, dict[str, Sequence[Question]]]
     else:
         home, questions = product.with_samples(plan), samples
     return home, {kind: bases.of_kind(questions, kind) for kind in ("answerable", "impossible")}
-
-
-def _with_generator(plan: Plan, variant: Variant) -> Variant:
-    """The smallest generator that is here: it must be loadable, and its words are not used."""
-    ready = product.model_hashes(plan)
-    for ident in (*(each.generator for each in reversed(plan.variants)), plan.default_generator):
-        if ident in ready:
-            return Variant(variant.name, {**variant.settings, "generator.id": ident})
-    raise BenchmarkError(f"No generator is on this machine; run `fieldmate models pull {plan.default_generator}`.")

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from assistant.answering.confidence import calibration
 from assistant.artifacts.manifest import MANIFEST
 from assistant.health import Finding, examine
 from assistant.settings import EmbedderSettings, GeneratorSettings, Settings
@@ -50,8 +51,19 @@ def test_on_a_machine_that_is_fit_nothing_is_a_problem(whole: Settings) -> None:
     findings = examine(whole)
     assert [finding for finding in findings if finding.state == "problem"] == []
     assert {finding.subject for finding in findings} == {
-        "processor", "memory", "disk", "embedder", "generator", "knowledge base", "index",
+        "processor", "memory", "disk", "embedder", "calibration", "generator", "knowledge base", "index",
     }  # fmt: skip
+
+
+def test_an_embedder_that_confidence_was_not_fitted_with_is_named_and_keeps_nobody_from_answering(
+    whole: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finding = of(examine(whole), "calibration")
+    assert (finding.state, finding.exit_code) == ("note", 0)
+    assert calibration().measured.embedder.rpartition(":")[0] in finding.message
+    assert whole.embedder.id in finding.message
+    monkeypatch.setattr(Parts, "chosen", calibration().measured.embedder)
+    assert of(examine(whole), "calibration").state == "ok"
 
 
 def test_what_is_fine_has_no_exit_code(whole: Settings) -> None:

@@ -305,3 +305,56 @@ def test_confidence_is_a_probability_and_less_when_the_support_is(teach: Teach) 
     full = teach(TRUE)[0].answer(ASKED)
     assert 0 < full.confidence <= 1
     assert teach("")[0].answer("Welcher Kaiser regierte Byzanz?").confidence > 0.5  # sure that it is not there
+
+
+# Who words it
+
+
+GUIDED = "How do I replace the milk filter?"
+
+
+def test_an_explanation_is_quoted_and_no_model_is_run_for_it(teach: Teach) -> None:
+    assistant, generator = teach(TRUE)
+    answer = assistant.answer(GUIDED)
+    assert (answer.mode, answer.model, generator.prompts) == ("quoted", None, [])
+    assert "Replace the milk filter every 6 months." in answer.text
+
+
+def test_asked_to_the_model_words_explanations_too(teach: Teach) -> None:
+    assistant, generator = teach("Replace the milk filter every 6 months.", wording="generated")
+    assert assistant.answer(GUIDED).mode == "generated"
+    assert generator.prompts
+
+
+def test_asked_to_quote_no_model_is_needed_for_facts_either(teach: Teach) -> None:
+    assistant, generator = teach(TRUE, wording="quoted")
+    answer = assistant.answer(ASKED)
+    assert (answer.text, answer.mode, answer.model, generator.prompts) == (TRUE, "quoted", None, [])
+
+
+def test_a_model_that_lied_is_not_said_to_have_written_the_quotation(teach: Teach) -> None:
+    answer = teach("The relief valve opens at 9 bar.")[0].answer(ASKED)
+    assert (answer.mode, answer.signals["generated"]) == ("quoted", 0.0)
+
+
+# Documents that differ
+
+
+@pytest.mark.parametrize(("wording", "mode"), [("generated", "generated"), ("quoted", "quoted")])
+def test_documents_that_differ_are_both_shown_and_cited(teach: Teach, tmp_path: Path, wording: str, mode: str) -> None:
+    assistant, _ = teach(TRUE, wording=wording)
+    alone = assistant.answer(ASKED)
+    newer = "# Pump unit\n\nRevision 2024-03-01\n\n## Relief valve\n\nThe relief valve opens at 6 bar.\n"
+    (tmp_path / "newer.md").write_text(newer, "utf-8")
+    assistant.add([tmp_path / "newer.md"])
+    events = list(assistant.ask(ASKED))
+    answer = finished(events)
+    assert answer.mode == mode
+    assert "The documents differ" in answer.text
+    assert "8 bar" in answer.text
+    assert "6 bar" in answer.text
+    assert {citation.document for citation in answer.citations} == {"pump.md", "newer.md"}
+    assert all((citation.dated or "") in answer.text for citation in answer.citations)
+    assert answer.confidence <= 0.5
+    assert "differ" not in alone.text
+    assert "".join(event.text for event in events if isinstance(event, TextDelta)).rstrip() == answer.text

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.answering.quoting import best_quote
+from assistant.answering.quoting import asks_for_explanation, best_quote
+from assistant.answering.reading import read
 from assistant.engines.fake import FakeEmbedder
 from assistant.retrieval.terms import terms
 from tests.unit.answering.passages import TABLE, passage
@@ -26,7 +27,8 @@ def weights(question: str) -> dict[str, float]:
 
 
 def quoted(question: str, *passages: object):  # type: ignore[no-untyped-def]  # Quote | None
-    return best_quote(question, weights(question), [*passages], similarity)  # type: ignore[list-item]
+    sentences = read(question, weights(question), [*passages], similarity)  # type: ignore[list-item]
+    return best_quote(question, sentences)
 
 
 def test_the_sentence_that_answers_is_quoted_verbatim() -> None:
@@ -86,3 +88,45 @@ def test_every_quote_is_a_stretch_of_its_passage(question: str, texts: list[str]
         assert held.start <= quote.evidence.start < quote.evidence.end <= held.end
         assert quote.evidence.quote == held.text[quote.evidence.start - held.start : quote.evidence.end - held.start]
         assert 0 <= quote.evidence.score <= 1
+
+
+# Explanations
+
+GUIDE = passage(
+    "Visit our web site. To bleed the pump, stop it first. Open the bleed screw of the pump by one turn. "
+    "Close the screw when water comes. Batteries are waste.",
+    start=3000,
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "explains"),
+    [
+        ("How do I bleed the pump?", True),
+        ("Can I run the pump dry?", True),
+        ("Why does the pump stop?", True),
+        ("What should I do when it leaks?", True),
+        ("How many bars does the pump give?", False),
+        ("At what pressure does the relief valve open?", False),
+        ("What does E07 mean?", False),
+    ],
+)
+def test_an_explanation_is_told_from_a_fact(question: str, explains: bool) -> None:
+    assert asks_for_explanation(question) is explains
+
+
+def test_an_explanation_is_quoted_as_one_stretch_without_what_is_beside_the_point() -> None:
+    quote = quoted("How do I bleed the pump?", GUIDE)
+    assert "stop it first" in quote.shown
+    assert "Open the bleed screw" in quote.shown
+    assert "Batteries" not in quote.shown
+    assert quote.shown == quote.evidence.quote
+
+
+def test_an_explanation_stays_inside_its_passage() -> None:
+    quote = quoted("How do I bleed the pump?", GUIDE, passage("Bleed the pump with the bleed screw.", start=9000))
+    assert quote.evidence.passage.start <= quote.evidence.start < quote.evidence.end <= quote.evidence.passage.end
+
+
+def test_a_row_is_quoted_alone_also_where_an_explanation_is_asked_for() -> None:
+    assert quoted("Why does it show E06 Motor too hot?", TABLE).evidence.quote == "E06 | Motor too hot | 90 °C"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.retrieval.fusion import fuse
+from assistant.retrieval.fusion import added, fuse
 
 Ranking = list[tuple[int, float]]
 
@@ -85,3 +85,9 @@ def test_who_leads_both_searches_leads(one: Ranking, other: Ranking, weight: flo
 def test_scores_that_are_not_positive_add_nothing() -> None:
     fused = fuse([(1, -0.2), (2, -0.9)], [(3, 1.0)], 0.5)
     assert [(item.id, item.score) for item in fused] == [(3, 0.5), (1, 0.0), (2, 0.0)]
+
+
+def test_a_share_of_another_ranking_is_added_to_one() -> None:
+    assert added([(1, 2.0), (2, 1.0)], [(2, 4.0), (3, 2.0)], 0.5) == [(2, 3.0), (1, 2.0), (3, 1.0)]
+    assert added([], [(2, 1.0), (1, 1.0)], 1.0) == [(1, 1.0), (2, 1.0)]
+    assert added([(1, 2.0)], [], 0.5) == [(1, 2.0)]

@@ -12,6 +12,7 @@ from assistant.engines.fake import FakeEmbedder
 from assistant.errors import KnowledgeBaseError
 from assistant.ingest.adding import Adder
 from assistant.retrieval.search import Retriever
+from assistant.retrieval.synonyms import Synonyms
 from assistant.store import Store, VectorIndex
 from assistant.store.lexical_index import LexicalIndex
 
@@ -177,6 +178,38 @@ def test_no_more_hits_come_than_asked_for_nor_than_there_are(built: tuple[Store,
     assert len({(hit.passage.document, hit.passage.ordinal) for hit in hits}) == len(hits)
 
 
+def test_of_passages_with_the_same_words_the_one_that_keeps_them_together_comes_first(tmp_path: Path) -> None:
+    embedder = FakeEmbedder()
+    texts = {
+        "a": "The remote has a cover, under which the two cells of the battery lie.",
+        "b": "The battery cover of the remote has two cells under which a lie.",
+    }
+    with Store.open(tmp_path / "knowledge.db", create=True) as store:
+        for name, text in texts.items():
+            (tmp_path / f"{name}.md").write_text(f"# Remote\n\n{text}\n", "utf-8")
+        list(Adder(store, embedder, max_tokens=60, max_file_bytes=10**6).add([tmp_path]))
+        retriever = Retriever(store, VectorIndex(store, embedder.fingerprint, 64, tmp_path / "index"), embedder)
+        hits = retriever.search("battery cover", 2).hits
+    assert [hit.passage.document for hit in hits] == ["b.md", "a.md"]
+    assert 1 >= hits[0].score > hits[1].score > 0
+
+
+def test_scores_fall_and_stay_within_0_and_1_also_behind_those_that_are_looked_at_again(tmp_path: Path) -> None:
+    embedder = FakeEmbedder()
+    with Store.open(tmp_path / "knowledge.db", create=True) as store:
+        for number in range(60):
+            text = f"# Valve\n\n{'The check valve of the pump. ' * (number % 3)} Pump {number} {'x ' * number} valve\n"
+            (tmp_path / f"{number}.md").write_text(text, "utf-8")
+        list(Adder(store, embedder, max_tokens=200, max_file_bytes=10**6).add([tmp_path]))
+        retriever = Retriever(store, VectorIndex(store, embedder.fingerprint, 64, tmp_path / "index"), embedder)
+        hits = retriever.search("check valve of the pump", 60).hits
+        assert retriever.search("check valve of the pump", 5).hits == hits[:5]
+    scores = [hit.score for hit in hits]
+    assert len(scores) == 60
+    assert scores == sorted(scores, reverse=True)
+    assert 1 >= scores[0] > scores[-1] >= 0
+
+
 def test_the_first_hits_do_not_depend_on_how_many_are_asked_for(retriever: Retriever) -> None:
     assert retriever.search("pump", 10).hits[:3] == retriever.search("pump", 3).hits
 
@@ -250,3 +283,93 @@ def test_a_base_of_another_embedder_is_an_error_and_not_an_abstention(tmp_path: 
             retriever.search("What does E07 mean?", 3)
         list(Adder(store, new, max_tokens=60, max_file_bytes=10**6).add([tmp_path]))
         assert "E07" in retriever.search("What does E07 mean?", 3).hits[0].passage.text
+
+
+class Pieces(FakeEmbedder):
+    """Knows a few words whole, as a real tokenizer does; it takes others apart."""
+
+    def count_tokens(self, text: str) -> int:
+        return 2 + sum(1 if word in {"what", "same", "eight", "kettle"} else 2 for word in text.split())
+
+
+@pytest.fixture(scope="module")
+def mending(built: tuple[Store, Retriever], tmp_path_factory: pytest.TempPathFactory) -> Retriever:
+    embedder = Pieces(dimensions=256)
+    index = VectorIndex(built[0], embedder.fingerprint, embedder.dimensions, tmp_path_factory.mktemp("index"))
+    return Retriever(built[0], index, embedder, dense_weight=0.4)
+
+
+@pytest.mark.parametrize(
+    ("asked", "searched"),
+    [
+        ("how long are the scrwes", "how long are the screws"),
+        ("tje pimp unit", "the Pump unit"),
+        ("what does the motot wiegh", "what does the Motor weighs"),
+        ("error e zero seven", "error E07"),
+        ("air E07", "air E07"),
+        ("E 7", "E07"),
+        ("order n p 4410 dash oh eight", "order NP441008"),
+        ("rated five point five kilowatts", "rated 5.5 kW"),
+        ("com pressor", "compressor"),
+        ("is e zero seven the same as e seventy", "is E07 the same as E70"),
+        # Never one code for another, nor a common word for one that is near.
+        ("E08", "E08"),
+        ("NP-4410-09", "NP-4410-09"),
+        ("kettle", "kettle"),
+    ],
+)
+def test_a_question_is_searched_in_the_words_of_the_documents(mending: Retriever, asked: str, searched: str) -> None:
+    assert mending.search(asked, 3).text == searched
+
+
+def test_a_mended_word_counts_as_the_word_that_was_meant(mending: Retriever) -> None:
+    found = mending.search("scrwes of bras", 3)
+    assert "bras" not in found.weights
+    assert "brass" in found.hits[0].passage.text
+    assert found.weights == mending.search("screws of brass", 3).weights
+
+
+def test_synonyms_of_the_owner_are_searched_as_well(built: tuple[Store, Retriever], tmp_path: Path) -> None:
+    embedder = Pieces(dimensions=256)
+    index = VectorIndex(built[0], embedder.fingerprint, embedder.dimensions, tmp_path)
+    groups = [("espresso", "coffee"), ("tea", "kiosk"), ("hose", "conduit"), ("cog wheel", "belt")]
+    retriever = Retriever(built[0], index, embedder, synonyms=Synonyms(groups))
+    # A word that stands nowhere gives way, as if the question had been asked in the words of the documents.
+    assert retriever.search("wide cog wheels", 3).text == "wide belt"
+    assert retriever.search("espresso", 3).weights == retriever.search("coffee", 3).weights
+    # One that does stay is what an answer must hold; the other only helps to find it.
+    beside = retriever.search("tea", 3)
+    assert beside.text == "tea"
+    assert set(beside.weights) == {"tea"}
+    assert beside.hits[0].lexical_score > built[1].search("tea", 3).hits[0].lexical_score  # type: ignore[operator]
+    # Equivalents that stand nowhere change nothing.
+    assert retriever.search("hose", 3).text == "hose"
+
+
+def test_what_a_question_leans_on_is_searched_with_less_weight(retriever: Retriever) -> None:
+    alone = retriever.search("order it", 3)
+    leaning = retriever.search("order it", 3, earlier="the gasket NP-4410-08")
+    assert "NP-4410-08" in leaning.hits[0].passage.text
+    assert leaning.text == "the gasket NP-4410-08\norder it"
+    assert set(alone.weights) < set(leaning.weights)
+    # The question's own subject wins over the earlier one.
+    assert "M4x16" in retriever.search("M4x16 screws of brass", 3, earlier="M4x12 screws of steel").hits[0].passage.text
+
+
+def test_a_question_without_slips_is_searched_as_it_is(mending: Retriever) -> None:
+    for query in ("What does error E07 mean?", "M4x12 screws", "Förderdruck", "水泵", "F 220", "5,5kW"):
+        assert mending.search(query, 3).text == query
+
+
+def test_a_word_that_was_added_later_can_be_meant(tmp_path: Path) -> None:
+    embedder = Pieces()
+    with Store.open(tmp_path / "knowledge.db", create=True) as store:
+        adder = Adder(store, embedder, max_tokens=60, max_file_bytes=10**6)
+        (tmp_path / "a.md").write_text("# A\n\nThe compressor is loud.\n")
+        list(adder.add([tmp_path / "a.md"]))
+        index = VectorIndex(store, embedder.fingerprint, embedder.dimensions, tmp_path / "index")
+        retriever = Retriever(store, index, embedder)
+        assert retriever.search("refridgerant", 1).text == "refridgerant"
+        (tmp_path / "b.md").write_text("# B\n\nThe refrigerant is R290.\n")
+        list(adder.add([tmp_path / "b.md"]))
+        assert retriever.search("refridgerant", 1).text == "refrigerant"

@@ -87,3 +87,19 @@ def test_control_characters_in_stored_tokens_separate_and_lose_nothing(store: St
     ids = put(store, ["alpha\0beta\x01gamma\ud800delta"])
     for token in ("alpha", "beta", "gammadelta"):
         assert [id_ for id_, _ in store.lexical([token], 5)] == ids
+
+
+def test_the_vocabulary_is_what_stands_in_passages(store: Store) -> None:
+    assert store.vocabulary() == []
+    put(store, ["pump valve", "pump"], ["head", ""])
+    assert store.vocabulary() == ["head", "pump", "valve"]
+    store.remove("a.md")
+    assert store.vocabulary() == []
+
+
+def test_tokens_of_passages_come_in_their_order_and_those_that_are_gone_are_left_out(store: Store) -> None:
+    first, second = put(store, ["Pump the valve", ""], ["head", "two words"])
+    assert store.tokens_of([second, 99, first]) == {
+        first: (["head"], ["pump", "the", "valve"]),
+        second: (["two", "words"], []),
+    }

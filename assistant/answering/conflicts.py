@@ -1,0 +1,102 @@
+"""Documents that say the same thing with different numbers: shown side by side, with their dates, never merged. Pure.
+
+Which one holds is not for a program to decide: the newer document may be of another variant of the device.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from assistant.answering.evidence import negated
+from assistant.answering.tables import is_row
+from assistant.quantities import quantities
+from assistant.retrieval.terms import terms
+from assistant.sentences import iter_sentences
+from assistant.types import Evidence, Passage
+
+_SAME = 0.75
+"""Least share of the words of two sentences, numbers apart, that they have in common to be one statement."""
+_FEWEST_WORDS = 2
+"""Words that a statement must have in common with another beside its numbers."""
+_NUMBER = re.compile(r"\d")
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """One statement, as two documents make it."""
+
+    first: Evidence
+    other: Evidence
+
+    def told(self) -> str:
+        """Both, each with its document and date."""
+        return f"The documents differ: {_says(self.first)}; {_says(self.other)}."
+
+
+def conflict(
+    answered: Sequence[Evidence], passages: Sequence[Passage], weights: Mapping[str, float]
+) -> Conflict | None:
+    """The first statement behind an answer that another of `passages` makes with another number; None without.
+
+    Args:
+        answered: what the answer rests on.
+        passages: what was found for the question.
+        weights: the question's terms: a document that the question names is not held against one that it does not.
+    """
+    for evidence in answered:
+        for stated in _statements(evidence.passage, evidence.start, evidence.end):
+            for passage in passages:
+                if passage.document == evidence.passage.document or _only_first_named(evidence, passage, weights):
+                    continue
+                for other in _statements(passage, passage.start, passage.end):
+                    if _differ(stated, other):
+                        return Conflict(stated.evidence, other.evidence)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    evidence: Evidence
+    words: frozenset[str]
+    numbers: frozenset[tuple[str, str]]
+    negated: bool
+
+
+def _statements(passage: Passage, start: int, end: int) -> Iterator[_Statement]:
+    """Sentences with numbers that lie in this span of the document; rows share their words with every other row."""
+    for first, last in iter_sentences(passage.text, passage.abbreviations):
+        text = passage.text[first:last]
+        if first + passage.start < start or last + passage.start > end or is_row(text):
+            continue
+        numbers = frozenset((one.number, one.unit) for one in quantities(text))
+        if numbers:
+            words = frozenset(term for term in terms(text) if not _NUMBER.search(term))
+            evidence = Evidence(passage, passage.start + first, passage.start + last, 1.0)
+            yield _Statement(evidence, words, numbers, negated(text))
+
+
+def _differ(one: _Statement, other: _Statement) -> bool:
+    common = one.words & other.words
+    if len(common) < _FEWEST_WORDS or len(common) < _SAME * len(one.words | other.words):
+        return False
+    if one.negated != other.negated or len(one.numbers) != len(other.numbers):
+        return False
+    return one.numbers != other.numbers and _units(one) == _units(other)
+
+
+def _units(statement: _Statement) -> list[str]:
+    return sorted(unit for _, unit in statement.numbers)
+
+
+def _only_first_named(evidence: Evidence, other: Passage, weights: Mapping[str, float]) -> bool:
+    """Whether the question names the document of `evidence` by words of its title that the other's has not."""
+    own = frozenset(terms(evidence.passage.title)) & weights.keys()
+    return not own <= frozenset(terms(other.title))
+
+
+def _says(evidence: Evidence) -> str:
+    passage = evidence.passage
+    dated = f" ({passage.dated})" if passage.dated else ""
+    return f"{passage.document}{dated} says “{' '.join(evidence.quote.split())}”"

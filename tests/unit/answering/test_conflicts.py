@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from assistant.answering.conflicts import conflict
+from assistant.types import Evidence, Passage
+from tests.unit.answering.passages import passage
+
+OLD = replace(passage("The relief valve opens at 8 bar. It weighs 14 kg."), document="a.md", dated="2019-05-01")
+ASKED = {"relief": 3.0, "valv": 2.0, "open": 1.0}
+
+
+def said(text: str, *, document: str = "b.md", title: str = "Pump unit", dated: str | None = "2024-02-03") -> Passage:
+    return replace(passage(text, start=7000), document=document, title=title, dated=dated)
+
+
+def evidence(passage_: Passage, length: int = 32) -> Evidence:
+    return Evidence(passage_, passage_.start, passage_.start + length, 1.0)
+
+
+def test_the_same_statement_with_another_number_is_shown_with_both_documents_and_dates() -> None:
+    found = conflict([evidence(OLD)], [OLD, said("The relief valve opens at 6 bar.")], ASKED)
+    assert found is not None
+    assert found.told() == (
+        "The documents differ: a.md (2019-05-01) says “The relief valve opens at 8 bar.”; "
+        "b.md (2024-02-03) says “The relief valve opens at 6 bar.”."
+    )
+    assert (found.first.quote, found.other.quote) == (
+        "The relief valve opens at 8 bar.",
+        "The relief valve opens at 6 bar.",
+    )
+
+
+def test_without_a_date_none_is_claimed() -> None:
+    found = conflict([evidence(OLD)], [said("The relief valve opens at 6 bar.", dated=None)], ASKED)
+    assert found is not None
+    assert "b.md says" in found.told()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The relief valve opens at 8 bar.",
+        "The relief valve opens at 8.0 bar.",  # the same number
+        "The relief valve weighs 6 kg.",  # another statement
+        "The safety switch opens at 6 bar.",
+        "The relief valve does not open at 6 bar.",  # a denial is not another value
+        "The relief valve opens after 6 min.",  # another kind of quantity
+        "The relief valve opens.",
+        "Relief valve | opens | 6 bar",
+        "",
+    ],
+)
+def test_what_does_not_say_the_same_thing_with_another_number_is_no_conflict(text: str) -> None:
+    assert conflict([evidence(OLD)], [OLD, said(text)], ASKED) is None
+
+
+def test_a_document_does_not_contradict_itself() -> None:
+    assert conflict([evidence(OLD)], [said("The relief valve opens at 6 bar.", document="a.md")], ASKED) is None
+
+
+def test_a_statement_that_the_answer_does_not_rest_on_is_not_looked_at() -> None:
+    assert conflict([evidence(OLD)], [said("It weighs 16 kg.")], ASKED) is None
+
+
+def test_a_device_that_the_question_names_is_not_held_against_another() -> None:
+    own = replace(OLD, title="Aquila pump")
+    other = said("The relief valve opens at 6 bar.", title="Corvus pump")
+    assert conflict([evidence(own)], [other], {**ASKED, "aquila": 5.0}) is None
+    assert conflict([evidence(own)], [other], ASKED) is not None
