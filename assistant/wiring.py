@@ -217,13 +217,15 @@ class Parts:
     def answerer(self) -> Answerer:
         """Makes answers; loads the generator at the first question that needs it."""
         answering, generator = self.settings.answering, self.settings.generator
+        entry = self.library.catalogue.find(generator.id)
+        words = answering.wording != "mixed" or entry is None or entry.words_facts
         limits = Limits(
             passages=answering.passages,
             prompt_tokens=answering.prompt_tokens,
             max_tokens=generator.max_tokens,
             temperature=generator.temperature,
             caution=answering.caution,
-            wording=answering.wording,
+            wording=answering.wording if words else "quoted",
         )
         return Answerer(
             lambda: self.generator,
