@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from assistant.answering import confidence
-from assistant.answering.conflicts import conflict
+from assistant.answering.conflicts import conflict, meanings
 from assistant.answering.evidence import Gate, mistakable
 from assistant.answering.prompt import build
 from assistant.answering.quoting import asks_for_explanation, best_quote
@@ -211,13 +211,18 @@ class Answerer:
     def _conflicting(self, found: Found, draft: _Draft) -> Iterator[AnswerEvent]:
         """Release what another document says instead, where one does."""
         with draft.stages.of("gate"):
-            differing = conflict(draft.rests_on, [hit.passage for hit in found.hits], found.weights)
-        if differing is not None:
+            passages = [hit.passage for hit in found.hits]
+            differing = conflict(draft.rests_on, passages, found.weights)
+            others = meanings(found.text, draft.rests_on, passages, found.weights)
+        told: list[tuple[str, tuple[Evidence, ...]]] = []
+        told += [(differing.told(), (differing.first, differing.other))] if differing is not None else []
+        told += [(others.told(), others.others)] if others is not None else []
+        for sentence, shown_beside in told:
             draft.differing = True
-            text = f"\n{differing.told()}"
+            text = f"\n{sentence}"
             draft.text += text
             yield TextDelta(text)
-            for evidence in (differing.first, differing.other):
+            for evidence in shown_beside:
                 yield from draft.cite(evidence)
 
     def _procedure(self, searched: str, found: Found, draft: _Draft) -> Iterator[AnswerEvent]:
