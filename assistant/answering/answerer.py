@@ -14,7 +14,7 @@ from assistant.answering import confidence
 from assistant.answering.conflicts import conflict
 from assistant.answering.evidence import Gate
 from assistant.answering.prompt import build
-from assistant.answering.quoting import asks_for_explanation, best_quote
+from assistant.answering.quoting import best_quote, wants_explanation
 from assistant.answering.reading import Sentence, Similarity, read
 from assistant.answering.signals import signals
 from assistant.answering.stream import plain, sentences
@@ -58,7 +58,8 @@ class Limits:
     prompt_tokens: int = 1200
     max_tokens: int = 160
     temperature: float = 0.0
-    caution: confidence.Caution = "normal"
+    caution: confidence.Caution | None = "normal"
+    """None: answers whatever was found, however weak; only for calibrating."""
     wording: Literal["mixed", "quoted", "generated"] = "mixed"
     """Who words answers: the documents, the generator, or the documents where an explanation is asked for."""
 
@@ -191,7 +192,7 @@ class Answerer:
         """Release steps, a quotation or the generator's sentences: what is worded best for this question."""
         yield from self._procedure(searched, found, draft)
         wording = self._limits.wording
-        words = wording == "generated" or (wording == "mixed" and not asks_for_explanation(searched))
+        words = wording == "generated" or (wording == "mixed" and not wants_explanation(searched, read_sentences))
         if not draft.text and words:
             yield from self._generated(question, found, draft, cancelled)
             draft.quoted = not draft.text
