@@ -47,7 +47,8 @@ _QUANTITY = (
 _UNIT = (
     "ampere amp bar byte celsius centimeter centimetre degree fahrenheit feet foot gram hertz inche inch kelvin "
     "kilogram kilometer kilometre kilowatt liter litre megabyte meter metre mile millimeter millimetre millisecond "
-    "newton ohm pascal percent pixel pound psi rpm second ton volt watt week % °c °f cm db gb hz kg khz km kw mb mhz ml mm nm"
+    "newton ohm pascal percent pixel pound psi rpm second ton volt watt week % °c °f cm db gb hz kg khz km kw mb mhz "
+    "ml mm nm"
 )
 _ASKS_FOR_VALUE = re.compile(
     rf"\b({_HOW_MUCH}|when|who|whom|whose)\b|"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -21,7 +22,7 @@ REFUSED: Mapping[Caution, float] = {"low": 0.03, "normal": 0.10, "high": 0.20}
 _SHARES = (1 / 3, 1 / 2, 2 / 3)
 """Of that share, what the threshold may refuse before an answer is looked for; the floor has the rest."""
 _UNEVEN = 1.5
-"""Times that share which a single set may lose, or one question: most sets have few."""
+"""Times that share which a single set may lose, rounded up to a whole question: some have a dozen."""
 _TINY = 1e-9
 _GRID = tuple(round(0.01 * step, 2) for step in range(2, 99))
 _FOLDS = 5
@@ -168,8 +169,8 @@ class _Refusal:
         return float(np.mean([refused[one].mean() for one in self._sets])) <= most + _TINY
 
     def even(self, refused: Flags, budget: float) -> bool:
-        """Whether no single set loses much more than the budget, or no more than one question."""
-        return all(refused[one].mean() <= max(_UNEVEN * budget, 1 / one.sum()) + _TINY for one in self._sets)
+        """Whether no single set loses much more than the budget."""
+        return all(refused[one].sum() <= math.ceil(_UNEVEN * budget * one.sum() - _TINY) for one in self._sets)
 
     def of_others(self, refused: Flags) -> float:
         """Share of what is not answerable that this refuses."""

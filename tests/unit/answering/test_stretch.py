@@ -37,7 +37,9 @@ def value(sentences: Sequence[Sentence], chances: Sequence[float], first: int, l
 chances_and_sentences = (
     st.lists(st.lists(st.integers(1, 30), min_size=1, max_size=5), min_size=1, max_size=3)
     .map(lambda groups: sentences_of(*groups))
-    .flatmap(lambda some: st.tuples(st.just(some), st.lists(st.floats(0.001, 1), min_size=len(some), max_size=len(some))))
+    .flatmap(
+        lambda some: st.tuples(st.just(some), st.lists(st.floats(0.001, 1), min_size=len(some), max_size=len(some)))
+    )
 )
 
 

@@ -114,8 +114,8 @@ def test_both_decisions_together_refuse_as_many_as_they_may_and_no_more(seed):
     thresholds, floors, refused = decided(*drawn(seed))
     for caution, most in fitting.REFUSED.items():
         own = [refused[caution, f"set {number}", True] for number in range(2)]
-        assert most / 3 < np.mean(own) <= most
-        assert max(own) <= 1.5 * most + 0.005
+        assert most / 3 < np.mean(own) <= most + 1e-9
+        assert max(own) <= 1.5 * most + 1 / 200
     assert refused["low", "set", False] < refused["normal", "set", False] < refused["high", "set", False]
     for asked in (thresholds, floors):
         assert asked["low"] <= asked["normal"] <= asked["high"]
@@ -138,7 +138,7 @@ def test_no_single_set_pays_for_the_others():
     strengths, confidences = strengths - 0.25 * weak, confidences - 0.25 * weak
     _, _, refused = decided(some, strengths, np.clip(confidences, 0, 1))
     for caution, most in fitting.REFUSED.items():
-        assert refused[caution, "set 0", True] <= 1.5 * most + 0.005
+        assert refused[caution, "set 0", True] <= 1.5 * most + 1 / 100
         assert refused[caution, "set", False] > 0
 
 
@@ -322,7 +322,7 @@ def test_answers_are_asked_for_without_caution_and_once(tmp_path, monkeypatch, m
 
 
 @pytest.fixture
-def made_base(tmp_path, tiny_models):
+def made_base(tmp_path):
     folder = tmp_path / "documents"
     folder.mkdir()
     (folder / "pump.md").write_text(
@@ -335,7 +335,9 @@ def made_base(tmp_path, tiny_models):
               for number in range(6)]  # fmt: skip
     far = Question("far", "Which screw did the emperor of Byzantium turn in winter?", "k")
     both = (groups.Group("its own", tuple(asked), True), groups.Group("far", (far,), False))
-    plan = Plan(command=[], scratch=str(tmp_path), models=str(tiny_models), variants=[], default_generator="", seed=SEED)
+    plan = Plan(
+        command=[], scratch=str(tmp_path), models=str(tmp_path / "models"), variants=[], default_generator="", seed=SEED
+    )
     return plan, groups.Base("pump", lambda _: folder, both, read=tuple(asked))
 
 
