@@ -44,8 +44,10 @@ _SEARCHING = ("answerer", "retriever", "lexical", "index")
 class Parts:
     """The parts of one assistant, each made when it is first asked for."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, cautious: bool = True) -> None:
+        """Without `cautious` each question is answered, however weak the evidence: only for calibrating."""
         self.settings = settings
+        self._cautious = cautious
 
     @cached_property
     def library(self) -> ModelLibrary:
@@ -224,7 +226,7 @@ class Parts:
             prompt_tokens=answering.prompt_tokens,
             max_tokens=generator.max_tokens,
             temperature=generator.temperature,
-            caution=answering.caution,
+            caution=answering.caution if self._cautious else None,
             wording=answering.wording if words else "quoted",
         )
         return Answerer(

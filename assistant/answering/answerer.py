@@ -14,7 +14,7 @@ from assistant.answering import confidence
 from assistant.answering.conflicts import conflict, meanings
 from assistant.answering.evidence import Gate, mistakable
 from assistant.answering.prompt import build
-from assistant.answering.quoting import asks_for_explanation, best_quote
+from assistant.answering.quoting import best_quote, wants_explanation
 from assistant.answering.reading import Sentence, Similarity, read, shown, standing
 from assistant.answering.signals import signals, unknown
 from assistant.answering.stream import plain, sentences
@@ -67,7 +67,8 @@ class Limits:
     prompt_tokens: int = 1200
     max_tokens: int = 160
     temperature: float = 0.0
-    caution: confidence.Caution = "normal"
+    caution: confidence.Caution | None = "normal"
+    """None: answers whatever was found, however weak; only for calibrating."""
     wording: Literal["mixed", "quoted", "generated"] = "mixed"
     """Who words answers: the documents, the generator, or the documents where an explanation is asked for."""
 
@@ -202,7 +203,7 @@ class Answerer:
         """Release steps, a quotation or the generator's sentences: what is worded best for this question."""
         yield from self._procedure(searched, found, draft)
         wording = self._limits.wording
-        words = wording == "generated" or (wording == "mixed" and not asks_for_explanation(searched))
+        words = wording == "generated" or (wording == "mixed" and not wants_explanation(searched, read_sentences))
         if not draft.text and words:
             yield from self._generated(question, found, read_sentences, draft, cancelled)
         if not draft.text and not cancelled():
@@ -273,7 +274,7 @@ class Answerer:
         budget = min(limits.prompt_tokens, generator.context_tokens - limits.max_tokens)
         candidates = [hit.passage for hit in found.hits[: limits.passages]]
         with draft.stages.of("tokenize"):
-            brief = not asks_for_explanation(question.text)
+            brief = not wants_explanation(question.text, read_sentences)
             count = generator.count_tokens
             prompt, passages = build(question.text, question.history, candidates, count, budget, brief=brief)
         with draft.stages.of("gate"):

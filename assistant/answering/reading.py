@@ -46,6 +46,8 @@ class Sentence:
     """Share of the question's terms, by weight, that it holds; those of the headings count half."""
     cosine: float
     """Similarity of meaning to the question, 0 to 1; 0 where it was not compared."""
+    named: float
+    """Share of the question's terms, by weight, that the heading of its passage's section holds."""
 
     @property
     def text(self) -> str:
@@ -112,6 +114,8 @@ def _inside(evidence: Evidence, sentences: Sequence[Sentence]) -> list[Sentence]
 def _sentences(passage: Passage, rank: int, weights: Mapping[str, float]) -> list[Sentence]:
     above = frozenset(terms(" \n ".join((passage.title, *passage.heading_path))))
     total = sum(weights.values()) or 1.0
+    section = frozenset(terms(passage.section))
+    named = sum(weight for term, weight in weights.items() if term in section) / total
     found = []
     for start, end in iter_sentences(passage.text, passage.abbreviations):
         if _is_header(passage, start, end):
@@ -121,7 +125,7 @@ def _sentences(passage: Passage, rank: int, weights: Mapping[str, float]) -> lis
             weight * (1.0 if term in held else _HEADING_SHARE if term in above else 0.0)
             for term, weight in weights.items()
         )
-        found.append(Sentence(passage, rank, start, end, held, above, share / total, 0.0))
+        found.append(Sentence(passage, rank, start, end, held, above, share / total, 0.0, named))
     return found
 
 
