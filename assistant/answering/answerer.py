@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from assistant.answering import confidence
+from assistant.answering.addressed import evidence_of, to_a_machine
 from assistant.answering.conflicts import conflict
 from assistant.answering.evidence import Gate
 from assistant.answering.prompt import build
@@ -201,7 +202,8 @@ class Answerer:
     def _conflicting(self, found: Found, draft: _Draft) -> Iterator[AnswerEvent]:
         """Release what another document says instead, where one does."""
         with draft.stages.of("gate"):
-            differing = conflict(draft.rests_on, [hit.passage for hit in found.hits], found.weights)
+            others = [piece for hit in found.hits for piece in evidence_of(hit.passage, found.weights)]
+            differing = conflict(draft.rests_on, others, found.weights)
         if differing is not None:
             draft.differing = True
             text = f"\n{differing.told()}"
@@ -239,7 +241,7 @@ class Answerer:
         with draft.stages.of("tokenize"):
             prompt, passages = build(question.text, question.history, candidates, generator.count_tokens, budget)
         with draft.stages.of("gate"):
-            gate = Gate(passages, found.weights)
+            gate = Gate([piece for one in passages for piece in evidence_of(one, found.weights)], found.weights)
         said: set[frozenset[str]] = set()
 
         def cut_off() -> bool:
@@ -331,6 +333,7 @@ def abstention(hits: Sequence[Hit]) -> str:
 
 
 def _place(hit: Hit) -> str:
+    named = hit.passage.section != hit.passage.title and not to_a_machine(hit.passage.section)
     page = f", page {hit.passage.page}" if hit.passage.page is not None else ""
-    section = f", “{hit.passage.section}”" if hit.passage.section != hit.passage.title else ""
+    section = f", “{hit.passage.section}”" if named else ""
     return f"{hit.passage.document}{section}{page}"
