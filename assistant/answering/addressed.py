@@ -18,7 +18,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
-from assistant.answering.phrases import ASKS, GOES_ON, TO_A_MACHINE, WANTING, WANTS_WORDS
+from assistant.answering.phrases import ASKS, GOES_ON, MARKS, TO_A_MACHINE, WANTING, WANTS_WORDS
 from assistant.answering.tables import header_of, is_row
 from assistant.characters import latin
 from assistant.retrieval.terms import terms
@@ -63,19 +63,20 @@ def evidence_of(passage: Passage, weights: Mapping[str, float]) -> tuple[Passage
     return tuple(_pieces(passage, no_evidence))
 
 
-def shown_to_model(passage: Passage) -> str:
-    """The text of `passage` as the generator sees it: without what speaks to it. Depends on nothing but the passage."""
-    return "\n".join(piece.text for piece in _pieces(passage, lambda text: -1))
+def for_readers(passage: Passage, start: int | None = None, end: int | None = None) -> str:
+    """The text of `passage`, or of a span of its document, without what speaks to a machine.
+
+    It depends on nothing but the passage: the generator sees it so, and steps are shown so.
+    """
+    start, end = passage.start if start is None else start, passage.end if end is None else end
+    text = passage.text[start - passage.start : end - passage.start]
+    pieces = _pieces(replace(passage, start=start, end=end, text=text), lambda text: -1)
+    return "\n".join(piece.text for piece in pieces)
 
 
-def headings_for_model(passage: Passage) -> tuple[str, ...]:
-    """Title and headings above `passage`, without those that speak to the model."""
+def headings_for_readers(passage: Passage) -> tuple[str, ...]:
+    """Title and headings above `passage`, without those that speak to a machine."""
     return tuple(one for one in dict.fromkeys((passage.title, *passage.heading_path)) if not to_a_machine(one))
-
-
-def holds_orders(text: str) -> bool:
-    """Whether a sentence of `text` speaks to a machine."""
-    return any(to_a_machine(text[start:end]) for start, end in iter_sentences(text))
 
 
 def _order(text: str) -> int:
@@ -123,6 +124,11 @@ def _pieces(passage: Passage, no_evidence: Callable[[str], int]) -> Iterator[Pas
         start, end = waiting.pop()
         text = passage.text[start:end]
         at = _order(text)
+        marks = list(MARKS.finditer(text))
+        if marks and marks[-1].end() < len(text):  # what a template's marks stand in front of is read without them
+            waiting.append((start + marks[-1].end(), end))
+            end, at = start + marks[-1].end(), 0
+            text = passage.text[start:end]
         if at < 0 and ordered and GOES_ON.search(latin(text)):
             at = 0
         ordered = at >= 0
@@ -135,7 +141,7 @@ def _pieces(passage: Passage, no_evidence: Callable[[str], int]) -> Iterator[Pas
             if first >= 0:
                 yield _piece(passage, first, last)
             first = -1
-            if at and (rest := _STOP.search(text, at)):  # the torn sentence goes on behind it
+            if at and not marks and (rest := _STOP.search(text, at)):  # the torn sentence goes on behind it
                 waiting.append((start + rest.end(), end))
     if whole:
         yield passage

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from assistant.answering import confidence
-from assistant.answering.addressed import evidence_of, to_a_machine
+from assistant.answering.addressed import evidence_of, for_readers, to_a_machine
 from assistant.answering.conflicts import conflict
 from assistant.answering.evidence import Gate
 from assistant.answering.prompt import build
@@ -217,8 +217,8 @@ class Answerer:
         if not procedures.asks_how(searched):
             return
         evidence = procedures.best_steps(self._sections(found), found.weights)
-        if evidence is not None:
-            yield from draft.add(evidence.quote, evidence)
+        if evidence is not None and (text := for_readers(evidence.passage, evidence.start, evidence.end)):
+            yield from draft.add(text, evidence)
 
     def _sections(self, found: Found) -> Iterator[Passage]:
         for id in found.ids[: self._limits.passages]:

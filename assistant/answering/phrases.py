@@ -43,7 +43,7 @@ replace|rewrite|rephrase|use|employ|make|keep|limit|tailor|embed|incorporate|int
 deliver|craft|compose|shape|style|turn|convert|garnish|sprinkle|spell|mix|ensure|remove|drop|omit|base|let|set|have
 """)
 _MARKS_OF_TEMPLATES = _any(r"""
-<\|[^|<>\n]{1,40}\|>|<</?sys>>|</?(?:start|end)_of_turn>|</?(?:system|assistant)>
+<\|[^|<>\n]{1,40}\|>|<</?sys>>|</?s>|</?(?:start|end)_of_turn>|</?(?:system|assistant)>
 \[/?(?:inst|system|sys|user|assistant)\]
 ^\W*\#{1,6} ?(?:instructions?|response|system|assistant|user|human)\s?:
 ^\W*(?:system|assistant|developer|ai)(?: (?:message|prompt|note|override|instructions?))?\s?:
@@ -98,10 +98,16 @@ _ITS_ANSWER = _any(rf"""
 \b(?:ajoute[rz]?|añade|agrega|incluye|adiciona|aggiungi)\b[^\n]{{0,120}}
     \b(?:ta|votre|tu|su|tua|sua|vostra) (?:réponse|respuesta|resposta|risposta)\b
 """)
+MARKS = re.compile(
+    r"(?:<\|[^|<>\n]{1,40}\|>|<</?sys>>|</?s>|\[/?inst\]|</?(?:start|end)_of_turn>)"
+    r"\s*(?:(?:system|user|assistant|model|tool)\b:?)?\s*",
+    re.IGNORECASE,
+)
+"""What only templates of chats are written with."""
 TO_A_MACHINE = tuple(
     (frozenset(hints.split()), re.compile(pattern, re.IGNORECASE | re.MULTILINE))
     for hints, pattern in (
-        ("im inst sys syst star end assi user huma deve ai resp begi eot endo", _MARKS_OF_TEMPLATES),
+        ("im inst sys syst star end s assi user huma deve ai resp begi eot endo", _MARKS_OF_TEMPLATES),
         ("assi ai a chat bot lang llm llms ki gpt pret role pers mode syst jail from ассис чат язык",
          _ITS_READER_IS_A_MACHINE),
         ("igno disr forg over bypa negl disc foll obey heed answ verg verw miss über oubl suiv olvi esqu dime",
@@ -117,11 +123,13 @@ overview|explanation|summary|translation|tutorial|recipe|poem|story|stories|essa
 speech|tweet|script|article|paragraph|dialogue|riddle|quiz|letter to|advice|tips|opinion|analysis|comparison
 (?:python|java|javascript|c\+\+|sql|html|php|bash) \w+
 """)
-_VERBAL = _any(rf"""
+_VERBAL = _any(r"""
 write(?! (?:down|off))|compose|draft|explain|describe|discuss|summari[sz]e|translate|tell|narrate|recite|sing|rewrite
 rephrase|paraphrase|recommend|suggest|teach|elaborate|respond|reply|answer|brainstorm|advertise|promote|encourage|persuade|praise
 say (?:that|only|exactly|nothing)|claim|pretend|imagine|repeat after|break down|walk (?:me|us)|help me|give (?:me|us)
 (?:show|provide|teach) (?:me|us)|talk about|speak|express|urge|invite|remind
+""")
+_SPELLED = _any(rf"""
 encode|encrypt|decode|scramble|misspell|capitali[sz]e
 (?:give|provide|offer|present|create|generate|make|prepare|craft|produce|develop|design|code|build|invent|include|share)
     \b[^.!?\n]{{0,60}}\b{_TEXTS}
@@ -138,7 +146,8 @@ _ELSEWHERE = _any(r"""
     |explica|describe|escreva|traduza|scrivi|traduci|spiega|напиши|переведи|объясни|расскажи)\w*\b
 """)
 WANTS_WORDS = re.compile(
-    rf"(?:^|[.!?:;>\"“(|*#]\s+)(?:{_POLITE}[\s,:]+){{0,3}}{_VERBAL}\b|\s(?=(?-i:[A-Z])){_VERBAL}\b{_OBJECT}|"
+    rf"(?:^|[.!?:;>\"“(|*#]\s+)(?:{_POLITE}[\s,:]+){{0,3}}(?:{_VERBAL}|{_SPELLED})\b|"
+    rf"\s(?=(?-i:[A-Z]))(?:{_VERBAL}\b{_OBJECT}|{_SPELLED}\b)|"
     rf"\b(?:can|could|would|will)\s+you\b|\bi\s+(?:want|need|would like)\s+you\s+to\b|{_ELSEWHERE}",
     re.IGNORECASE,
 )
@@ -158,7 +167,7 @@ ASKS = re.compile(r"\?[\"'”’»)\]]*\s*$")
 GOES_ON = re.compile(
     r"^\W*"
     + _any(rf"""
-{_VERBAL}
+{_VERBAL}|{_SPELLED}
 say|state|tell|give|add|include|insert|mention|output|print|use|end|begin|do not|don't|never|always|instead|then|link
 visit|click|send|reveal|also|and|this|it|for example
 """)

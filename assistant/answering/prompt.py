@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from assistant.answering.addressed import headings_for_model, shown_to_model, to_a_machine
+from assistant.answering.addressed import for_readers, headings_for_readers, to_a_machine
 from assistant.types import Passage, Prompt, Turn
 
 INSTRUCTIONS = (
@@ -58,9 +58,9 @@ def render(passage: Passage) -> str:
 
     What speaks to the model instead of a reader is left out: a model of this size cannot tell an excerpt from an order.
     """
-    heading = " > ".join(headings_for_model(passage)) or "a document"
+    heading = " > ".join(headings_for_readers(passage)) or "a document"
     context = "" if to_a_machine(passage.context) else passage.context
-    parts = (f"Excerpt from {heading}:", context, shown_to_model(passage))
+    parts = (f"Excerpt from {heading}:", context, for_readers(passage))
     return "\n".join(part for part in parts if part) + "\n\n"
 
 

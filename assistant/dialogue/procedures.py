@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from assistant.answering.addressed import holds_orders
 from assistant.retrieval.terms import terms
 from assistant.types import Evidence, Passage
 
@@ -67,8 +66,6 @@ def steps(section: Passage, weights: Mapping[str, float]) -> Evidence | None:
     )
     if named < _LEAST_NAMED or covered < _LEAST_COVERED:
         return None
-    if holds_orders(section.text[span[0] : span[1]]):
-        return None  # steps are given whole or not at all
     return Evidence(section, section.start + span[0], section.start + span[1], min(1.0, covered))
 
 
