@@ -15,7 +15,7 @@ them. How such sentences sound stands in `assistant.answering.phrases`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from assistant.answering.phrases import ASKS, GOES_ON, MARKS, TO_A_MACHINE, WANTING, WANTS_WORDS
@@ -46,32 +46,31 @@ def wants_words(text: str) -> bool:
 def evidence_of(passage: Passage, weights: Mapping[str, float]) -> tuple[Passage, ...]:
     """The pieces of `passage` that may be an answer or support one, in their order; most passages are one piece.
 
+    A sentence that is torn by what is no evidence stays in one piece: `said` leaves that out when it is shown.
+
     Args:
         passage: as it was found.
         weights: the question's terms with their inverse document frequencies.
     """
-    wanted = sum(weights.values()) * _ABOUT_IT
-
-    def no_evidence(text: str) -> int:
-        at = _request(text)
-        if at >= 0:
-            held = frozenset(terms(text[at:]))
-            if sum(weight for term, weight in weights.items() if term in held) >= wanted:
-                return -1
-        return at
-
-    return tuple(_pieces(passage, no_evidence))
+    bounds: list[tuple[int, int]] = []
+    stretches = _stretches(passage.text, passage.abbreviations, _no_evidence(weights))
+    if stretches == [(0, len(passage.text), False)]:
+        return (passage,)
+    for start, end, torn in stretches:
+        if torn:
+            start = bounds.pop()[0]
+        bounds.append((start, end))
+    return tuple(_piece(passage, start, end) for start, end in bounds)
 
 
-def for_readers(passage: Passage, start: int | None = None, end: int | None = None) -> str:
-    """The text of `passage`, or of a span of its document, without what speaks to a machine.
+def said(text: str, weights: Mapping[str, float]) -> str:
+    """`text`, which is about to be shown as an answer, without what is no evidence; "" when nothing is left."""
+    return _joined(text, _stretches(text, (), _no_evidence(weights)))
 
-    It depends on nothing but the passage: the generator sees it so, and steps are shown so.
-    """
-    start, end = passage.start if start is None else start, passage.end if end is None else end
-    text = passage.text[start - passage.start : end - passage.start]
-    pieces = _pieces(replace(passage, start=start, end=end, text=text), lambda text: -1)
-    return "\n".join(piece.text for piece in pieces)
+
+def for_readers(passage: Passage) -> str:
+    """The text of `passage` without what speaks to a machine, as the generator sees it: it depends on nothing else."""
+    return _joined(passage.text, _stretches(passage.text, passage.abbreviations, lambda text: -1))
 
 
 def headings_for_readers(passage: Passage) -> tuple[str, ...]:
@@ -115,38 +114,63 @@ def _begin(text: str, found: int) -> int:
     return at if text[at : at + 1].isupper() and text[at - 1 : at].isspace() else 0
 
 
-def _pieces(passage: Passage, no_evidence: Callable[[str], int]) -> Iterator[Passage]:
-    """The stretches of `passage` between what speaks to a machine, or is no evidence."""
+def _no_evidence(weights: Mapping[str, float]) -> Callable[[str], int]:
+    """Where in a sentence a request for words begins that is not about these terms; -1 when none does."""
+    wanted = sum(weights.values()) * _ABOUT_IT
+
+    def begin(text: str) -> int:
+        at = _request(text)
+        if at >= 0:
+            held = frozenset(terms(text[at:]))
+            if sum(weight for term, weight in weights.items() if term in held) >= wanted:
+                return -1
+        return at
+
+    return begin
+
+
+def _joined(text: str, stretches: Sequence[tuple[int, int, bool]]) -> str:
+    parts = [f"{' ' if torn else chr(10)}{text[start:end]}" for start, end, torn in stretches]
+    return "".join(parts)[1:]
+
+
+def _stretches(
+    text: str, abbreviations: Collection[str], no_evidence: Callable[[str], int]
+) -> list[tuple[int, int, bool]]:
+    """The stretches of `text` between what speaks to a machine or is no evidence: start, end, whether it goes on with
+    the sentence that the one before ends in. All of `text` when there is nothing of the kind.
+    """
+    found: list[tuple[int, int, bool]] = []
     first = last = -1
-    whole, ordered = True, False
-    waiting = list(iter_sentences(passage.text, passage.abbreviations))[::-1]
+    whole, ordered, torn = True, False, False
+    waiting = list(iter_sentences(text, abbreviations))[::-1]
     while waiting:
         start, end = waiting.pop()
-        text = passage.text[start:end]
-        at = _order(text)
-        marks = list(MARKS.finditer(text))
-        if marks and marks[-1].end() < len(text):  # what a template's marks stand in front of is read without them
-            waiting.append((start + marks[-1].end(), end))
-            end, at = start + marks[-1].end(), 0
-            text = passage.text[start:end]
-        if at < 0 and ordered and GOES_ON.search(latin(text)):
+        marks = list(MARKS.finditer(text, start, end))
+        if marks and marks[-1].end() < end:  # what the marks of a template stand in front of is read without them
+            waiting.append((marks[-1].end(), end))
+            end = marks[-1].end()
+        sentence = text[start:end]
+        at = 0 if marks else _order(sentence)
+        if at < 0 and ordered and GOES_ON.search(latin(sentence)):
             at = 0
         ordered = at >= 0
-        at = at if ordered else no_evidence(text)
+        at = at if ordered else no_evidence(sentence)
         if at:  # -1 when all of it is evidence, else what stands in front
             first = start if first < 0 else first
-            last = end if at < 0 else start + len(text[:at].rstrip())
-        if at >= 0:
-            whole = False
-            if first >= 0:
-                yield _piece(passage, first, last)
-            first = -1
-            if at and not marks and (rest := _STOP.search(text, at)):  # the torn sentence goes on behind it
-                waiting.append((start + rest.end(), end))
-    if whole:
-        yield passage
-    elif first >= 0:
-        yield _piece(passage, first, last)
+            last = end if at < 0 else start + len(sentence[:at].rstrip())
+        if at < 0:
+            continue
+        whole = False
+        if first >= 0:
+            found.append((first, last, torn))
+        rest = _STOP.search(sentence, at) if at else None
+        first, torn = -1, rest is not None
+        if rest:
+            waiting.append((start + rest.end(), end))
+    if first >= 0:
+        found.append((first, last, torn))
+    return [(0, len(text), False)] if whole else found
 
 
 def _piece(passage: Passage, start: int, end: int) -> Passage:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from assistant.answering import confidence
-from assistant.answering.addressed import evidence_of, for_readers, to_a_machine
+from assistant.answering.addressed import evidence_of, said, to_a_machine
 from assistant.answering.conflicts import conflict
 from assistant.answering.evidence import Gate
 from assistant.answering.prompt import build
@@ -75,6 +75,7 @@ class _Draft:
     rests_on: list[Evidence] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     signals: dict[str, float] = field(default_factory=dict)
+    weights: Mapping[str, float] = field(default_factory=dict)
     quoted: bool = True
     differing: bool = False
     retrieved: float = 0.0
@@ -89,7 +90,10 @@ class _Draft:
         return (time.perf_counter() - self.started) * 1000
 
     def add(self, text: str, evidence: Evidence) -> Iterator[AnswerEvent]:
-        """Release `text` with its evidence."""
+        """Release `text` with its evidence, unless nothing in it answers anything."""
+        text = said(text, self.weights)
+        if not text:
+            return
         self.text += text
         self.support.append(evidence.score)
         self.rests_on.append(evidence)
@@ -155,7 +159,7 @@ class Answerer:
         """
         draft = _Draft(started if started is not None else time.perf_counter(), load=load_ms)
         found = search()
-        draft.retrieved = draft.elapsed()
+        draft.retrieved, draft.weights = draft.elapsed(), found.weights
         draft.stages.milliseconds |= found.stages
         yield Retrieved(found.hits)
         with draft.stages.of("judge"):
@@ -217,8 +221,8 @@ class Answerer:
         if not procedures.asks_how(searched):
             return
         evidence = procedures.best_steps(self._sections(found), found.weights)
-        if evidence is not None and (text := for_readers(evidence.passage, evidence.start, evidence.end)):
-            yield from draft.add(text, evidence)
+        if evidence is not None:
+            yield from draft.add(evidence.quote, evidence)
 
     def _sections(self, found: Found) -> Iterator[Passage]:
         for id in found.ids[: self._limits.passages]:
@@ -242,7 +246,7 @@ class Answerer:
             prompt, passages = build(question.text, question.history, candidates, generator.count_tokens, budget)
         with draft.stages.of("gate"):
             gate = Gate([piece for one in passages for piece in evidence_of(one, found.weights)], found.weights)
-        said: set[frozenset[str]] = set()
+        known: set[frozenset[str]] = set()
 
         def cut_off() -> bool:
             return cancelled() or generator.usage.completion_tokens >= limits.max_tokens
@@ -251,9 +255,9 @@ class Answerer:
             with draft.stages.of("gate"):
                 sentence = plain(marked_up)
                 key = frozenset(terms(sentence))
-                if key and key in said:
+                if key and key in known:
                     break  # a model that repeats itself has nothing more to say
-                said.add(key)
+                known.add(key)
                 verdict = gate.judge(sentence)
                 evidence = verdict.evidence if verdict.supported else None
                 if evidence is not None and not draft.text and not _relevant(found.weights, sentence, evidence):
