@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from assistant.answering import confidence
+from assistant.answering.addressed import evidence_of, said, to_a_machine
 from assistant.answering.conflicts import conflict, meanings
 from assistant.answering.evidence import Gate, mistakable
 from assistant.answering.prompt import build
@@ -85,6 +86,7 @@ class _Draft:
     rests_on: list[Evidence] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     signals: dict[str, float] = field(default_factory=dict)
+    weights: Mapping[str, float] = field(default_factory=dict)
     quoted: bool = True
     differing: bool = False
     retrieved: float = 0.0
@@ -99,7 +101,10 @@ class _Draft:
         return (time.perf_counter() - self.started) * 1000
 
     def add(self, text: str, evidence: Evidence) -> Iterator[AnswerEvent]:
-        """Release `text` with its evidence."""
+        """Release `text` with its evidence, unless nothing in it answers anything."""
+        text = said(text, self.weights)
+        if not text:
+            return
         self.text += text
         self.support.append(evidence.score)
         self.rests_on.append(evidence)
@@ -165,7 +170,7 @@ class Answerer:
         """
         draft = _Draft(started if started is not None else time.perf_counter(), load=load_ms)
         found = search()
-        draft.retrieved = draft.elapsed()
+        draft.retrieved, draft.weights = draft.elapsed(), found.weights
         draft.stages.milliseconds |= found.stages
         yield Retrieved(found.hits)
         with draft.stages.of("judge"):
@@ -212,9 +217,9 @@ class Answerer:
     def _conflicting(self, found: Found, draft: _Draft) -> Iterator[AnswerEvent]:
         """Release what another document says instead, where one does."""
         with draft.stages.of("gate"):
-            passages = [hit.passage for hit in found.hits]
-            differing = conflict(draft.rests_on, passages, found.weights)
-            others = meanings(found.text, draft.rests_on, passages, found.weights)
+            pieces = [piece for hit in found.hits for piece in evidence_of(hit.passage, found.weights)]
+            differing = conflict(draft.rests_on, pieces, found.weights)
+            others = meanings(found.text, draft.rests_on, pieces, found.weights)
         told: list[tuple[str, tuple[Evidence, ...]]] = []
         told += [(differing.told(), (differing.first, differing.other))] if differing is not None else []
         told += [(others.told(), others.others)] if others is not None else []
@@ -242,10 +247,10 @@ class Answerer:
     def _warned(self, draft: _Draft) -> Iterator[AnswerEvent]:
         """Release the warnings beside what was answered."""
         for warning in beside(draft.rests_on):
-            text = f"\n{warning.quote}"
-            draft.text += text
-            yield TextDelta(text)
-            yield from draft.cite(warning)
+            if told := said(warning.quote, draft.weights):
+                draft.text += f"\n{told}"
+                yield TextDelta(f"\n{told}")
+                yield from draft.cite(warning)
 
     def _sections(self, found: Found) -> Iterator[Passage]:
         for id in found.ids[: self._limits.passages]:
@@ -278,8 +283,8 @@ class Answerer:
             count = generator.count_tokens
             prompt, passages = build(question.text, question.history, candidates, count, budget, brief=brief)
         with draft.stages.of("gate"):
-            gate = Gate(passages, found.weights)
-        said: set[frozenset[str]] = set()
+            gate = Gate([piece for one in passages for piece in evidence_of(one, found.weights)], found.weights)
+        known: set[frozenset[str]] = set()
 
         def cut_off() -> bool:
             return cancelled() or generator.usage.completion_tokens >= limits.max_tokens
@@ -288,9 +293,9 @@ class Answerer:
             with draft.stages.of("gate"):
                 sentence = plain(marked_up)
                 key = frozenset(terms(sentence))
-                if key and key in said:
+                if key and key in known:
                     break  # a model that repeats itself has nothing more to say
-                said.add(key)
+                known.add(key)
                 verdict = gate.judge(sentence)
                 evidence = verdict.evidence if verdict.supported else None
                 unclear = evidence is not None and mistakable(sentence, evidence.quote, found.text)
@@ -304,7 +309,7 @@ class Answerer:
                 yield from draft.add(shown(evidence, read_sentences), evidence)
                 break
             yield from draft.add(sentence, evidence)
-            draft.quoted = False
+            draft.quoted = not draft.text
         draft.usage = generator.usage
         for name, taken in generator.stages.items():
             draft.stages.milliseconds[name] = draft.stages.milliseconds.get(name, 0.0) + taken
@@ -382,6 +387,7 @@ def abstention(hits: Sequence[Hit]) -> str:
 
 
 def _place(hit: Hit) -> str:
+    named = hit.passage.section != hit.passage.title and not to_a_machine(hit.passage.section)
     page = f", page {hit.passage.page}" if hit.passage.page is not None else ""
-    section = f", “{hit.passage.section}”" if hit.passage.section != hit.passage.title else ""
+    section = f", “{hit.passage.section}”" if named else ""
     return f"{hit.passage.document}{section}{page}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from assistant.answering.addressed import evidence_of
 from assistant.answering.tables import header_of, is_row, spelled_out
 from assistant.retrieval.terms import terms
 from assistant.sentences import iter_sentences
@@ -73,7 +74,7 @@ class Sentence:
 def read(
     question: str, weights: Mapping[str, float], passages: Sequence[Passage], similarity: Similarity
 ) -> tuple[Sentence, ...]:
-    """The sentences of `passages` in reading order; a table's header, which answers nothing by itself, is left out.
+    """The sentences of `passages` in reading order, without table headers and what speaks to a machine: no answers.
 
     Args:
         question: the text that was searched for.
@@ -81,7 +82,12 @@ def read(
         passages: best first.
         similarity: cosine similarities of texts to the question.
     """
-    found = [one for rank, passage in enumerate(passages) for one in _sentences(passage, rank, weights)]
+    found = [
+        one
+        for rank, passage in enumerate(passages)
+        for piece in evidence_of(passage, weights)
+        for one in _sentences(piece, rank, weights)
+    ]
     found = found[:MOST_SENTENCES]
     likeliest = sorted(range(len(found)), key=lambda index: (found[index].rank, -found[index].covered, index))
     first = [index for index in likeliest if found[index].rank == 0][: _MOST_COMPARED // 2]

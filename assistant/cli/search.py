@@ -8,6 +8,7 @@ import click
 
 from assistant.cli.answers import place
 from assistant.cli.app import App, Command, print_json, say_notice, scope_options, words
+from assistant.cli.terminal import echo, styled
 from assistant.types import Hit, Scope
 
 
@@ -35,9 +36,9 @@ def search(app: App, query: str, count: int, scope: Scope, as_json: bool) -> Non
     for number, hit in enumerate(hits, 1):
         passage = hit.passage
         where = place(passage.document, passage.section, passage.title, passage.page, passage.dated)
-        click.echo(f"{click.style(f'{number}.', fg='cyan')} {where}  ({hit.score:.2f})\n{passage.text}\n")
+        echo(styled(f"{number}.", fg="cyan"), f" {where}  ({hit.score:.2f})\n{passage.text}\n")
     if not hits:
-        click.echo("No passage fits.", err=True)
+        echo("No passage fits.", err=True)
 
 
 def _as_object(hit: Hit) -> dict[str, Any]:
