@@ -33,7 +33,8 @@ _FEWEST_TERMS = 2
 """A claim of one word ("The cable.") is supported by every passage that has it, unless it is a number or a code."""
 _NEGATION = re.compile(
     r"\b(not|no(?!\.?\s*\d)|never|none|nothing|neither|nor|without|cannot|can't|don't|doesn't|isn't|aren't|won't|mustn't|"
-    r"shouldn't|didn't|wasn't|weren't|nicht|kein\w*|nie|ohne|nunca|sin)\b",
+    r"shouldn't|didn't|wasn't|weren't|nicht|nichts|kein\w*|nie|niemals|weder|ohne|"
+    r"nunca|jamás|tampoco|ning[uú]n\w*|sin)\b",
     re.IGNORECASE,
 )
 _INTERJECTION = re.compile(r"^\s*(yes|no|ja|nein|sí)\s*[,.:;–-]\s*", re.IGNORECASE)
