@@ -103,6 +103,11 @@ def threshold(caution: Caution) -> float:
     return calibration().thresholds[caution]
 
 
+def floor(caution: Caution) -> float:
+    """Least confidence at which an answer is shown."""
+    return {"low": 0.1, "normal": 0.2, "high": 0.3}[caution]
+
+
 def outcome(
     evidence_strength: float, support: Sequence[float], logprobs: Sequence[float], *, generated: bool
 ) -> dict[str, float]:

@@ -30,7 +30,10 @@ invention: one word in five."""
 _WIDEST = 2
 """Most neighbouring sentences that together support one."""
 _FEWEST_TERMS = 2
-"""A claim of one word ("The cable.") is supported by every passage that has it, unless it is a number or a code."""
+"""A claim of one word ("The cable.") is supported by every passage that has it, unless it is a number or a code: its
+evidence must speak of what was asked."""
+_LEAST_ASKED = 0.5
+"""Share of the question's terms, by weight, that the evidence of a claim of one word must hold."""
 _NEGATION = re.compile(
     r"\b(not|no(?!\.?\s*\d)|never|none|nothing|neither|nor|without|cannot|can't|don't|doesn't|isn't|aren't|won't|mustn't|"
     r"shouldn't|didn't|wasn't|weren't|nicht|nichts|kein\w*|nie|niemals|weder|ohne|"
@@ -44,6 +47,24 @@ _LIST_MARK = re.compile(r"^\s*(?:\d{1,2}[.)]|[-*•])\s+")
 def negated(text: str) -> bool:
     """Whether `text` denies something."""
     return bool(_NEGATION.search(text))
+
+
+def mistakable(sentence: str, quote: str, question: str) -> bool:
+    """Whether a number in `sentence` may be the wrong one of several in what it is drawn from.
+
+    A model of this size picks the wrong one often, and nothing in the sentence shows it: "9.9 bar" out of "1.1 times
+    the opening pressure: 9.9 bar for the one and 7.7 bar for the other". The reader has to see the others.
+
+    Args:
+        sentence: what is said.
+        quote: its evidence.
+        question: numbers in it are no candidates.
+    """
+    said = {_facts(one) for one in quantities(sentence)}
+    asked = {_facts(one) for one in quantities(question)}
+    units = {unit for _, unit in said - asked}
+    others = {_facts(one) for one in quantities(quote)} - said - asked
+    return any(unit in units for _, unit in others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +102,13 @@ class Gate:
     def judge(self, sentence: str) -> Verdict:
         """Whether `sentence` may be shown as fact, and the evidence for it."""
         claim = _Claim(sentence, self._weights, self._usual)
-        if not claim.substantial or not self._spans:
+        if not claim.terms or not self._spans:
             return Verdict(False, None, "nothing to support")
-        best = max(self._spans, key=lambda span: (claim.fits(span), claim.support(span), -span.width))
+        best = max(
+            self._spans, key=lambda span: (claim.fits(span), claim.support(span), -span.width, self._asked(span))
+        )
+        if not claim.substantial and self._asked(best) < _LEAST_ASKED:
+            return Verdict(False, None, "nothing to support")
         evidence = Evidence(best.passage, best.start, best.end, claim.support(best))
         if reason := claim.objection(best):
             return Verdict(False, evidence, reason)
@@ -95,6 +120,11 @@ class Gate:
         if claim.quantities and self._elsewhere(claim.terms - best.terms, best):
             return Verdict(False, evidence, "numbers of one place, words of another")
         return Verdict(True, evidence)
+
+    def _asked(self, span: _Span) -> float:
+        """Share of the question's terms, by weight, that the span holds, 0 to 1."""
+        held = sum(weight for term, weight in self._weights.items() if term in span.terms)
+        return held / (sum(self._weights.values()) or 1.0)
 
     def _elsewhere(self, missing: frozenset[str], best: _Span) -> bool:
         """Whether the words that its evidence lacks stand together somewhere else: two rows of a table become one."""

@@ -1,7 +1,7 @@
 """The prompt, within a token budget and in cache order. Pure.
 
-Fixed instructions first, then passages, then what changes. No rank number, date or session name stands in front of a
-passage: each would keep its stored state from being used again.
+Fixed instructions first, then passages, then what changes: the question, and how long an answer it wants. No rank
+number, date or session name stands in front of a passage: each would keep its stored state from being used again.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from assistant.types import Passage, Prompt, Turn
 
 INSTRUCTIONS = (
     "You help technicians with their manuals. Answer the question from the excerpts below and from nothing else. "
-    "Use one or two short sentences. Copy numbers, units, codes and part names exactly as they are written. "
-    "If steps are asked for, list them in order."
+    "Copy numbers, units, codes and part names exactly as they are written."
 )
+_BRIEF = "Answer in as few words as possible, copied from the excerpts."
+"""For facts: word F1 .40 on 40 questions of squad2, with one or two short sentences .27 (see benchmarks/LOG.md)."""
+_WORDED = "Use one or two short sentences. If steps are asked for, list them in order."
 _HISTORY_TURNS = 2
 _HISTORY_CHARACTERS = 300
 _QUESTION_CHARACTERS = 2000
@@ -26,6 +28,8 @@ def build(
     passages: Sequence[Passage],
     count: Callable[[Prompt], int],
     budget: int,
+    *,
+    brief: bool = False,
 ) -> tuple[Prompt, tuple[Passage, ...]]:
     """The prompt with as many of `passages` as fit, best first, and those passages.
 
@@ -35,11 +39,12 @@ def build(
         passages: best first.
         count: tokens of a prompt, template included.
         budget: most tokens that the prompt may take.
+        brief: ask for the fact alone instead of sentences.
 
     At least one passage is kept, cut at its end if it must be; a question alone cannot exceed the budget because it is
     cut as well.
     """
-    tail = _fitting_tail(question, history, count, budget // 2)
+    tail = _fitting_tail(question, history, count, budget // 2, _BRIEF if brief else _WORDED)
     chosen: list[Passage] = []
     texts: list[str] = []
     for passage in passages:
@@ -59,27 +64,29 @@ def render(passage: Passage) -> str:
     return "\n".join(part for part in parts if part) + "\n\n"
 
 
-def _tail(question: str, history: Sequence[Turn]) -> str:
+def _tail(question: str, history: Sequence[Turn], wanted: str) -> str:
     lines = [
         f"Earlier question: {_cut(turn.question)}\nEarlier answer: {_cut(turn.answer)}\n"
         for turn in history[-_HISTORY_TURNS:]
     ]
-    return "".join(lines) + f"Question: {question[:_QUESTION_CHARACTERS]}"
+    return "".join(lines) + f"Question: {question[:_QUESTION_CHARACTERS]}\n{wanted}"
 
 
-def _fitting_tail(question: str, history: Sequence[Turn], count: Callable[[Prompt], int], budget: int) -> str:
+def _fitting_tail(
+    question: str, history: Sequence[Turn], count: Callable[[Prompt], int], budget: int, wanted: str
+) -> str:
     """The tail within `budget`: without the history if that is too much, then with less of the question.
 
     Scripts that the tokenizer does not know take several tokens a character, so characters alone are no bound.
     """
-    tail = _tail(question, history)
+    tail = _tail(question, history, wanted)
     length = min(len(question), _QUESTION_CHARACTERS)
     while count(Prompt(INSTRUCTIONS, (), tail)) > budget and length > 1:
         if history:
             history = ()
         else:
             length //= 2
-        tail = _tail(question[:length], history)
+        tail = _tail(question[:length], history, wanted)
     return tail
 
 

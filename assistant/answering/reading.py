@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from assistant.answering.tables import header_of, is_row, spelled_out
 from assistant.retrieval.terms import terms
 from assistant.sentences import iter_sentences
-from assistant.types import Passage
+from assistant.types import Evidence, Passage
 
 MOST_SENTENCES = 120
 """Sentences that are looked at: three long passages' worth."""
@@ -89,6 +89,24 @@ def read(
         return ()
     cosines = dict(zip(compared, similarity(question, [found[index].shown for index in compared]), strict=True))
     return tuple(_with_cosine(one, cosines.get(index, 0.0)) for index, one in enumerate(found))
+
+
+def standing(evidence: Evidence, sentences: Sequence[Sentence]) -> float:
+    """How well what is cited fits the question, as a share of what fits it best; 0 where it was not read."""
+    best = max((one.value for one in sentences), default=0.0)
+    own = max((one.value for one in _inside(evidence, sentences)), default=0.0)
+    return own / best if best > 0 else 0.0
+
+
+def shown(evidence: Evidence, sentences: Sequence[Sentence]) -> str:
+    """What is cited, as it is shown: a row with the names of its columns."""
+    inside = _inside(evidence, sentences)
+    return inside[0].shown if len(inside) == 1 else evidence.quote
+
+
+def _inside(evidence: Evidence, sentences: Sequence[Sentence]) -> list[Sentence]:
+    first, last = evidence.start - evidence.passage.start, evidence.end - evidence.passage.start
+    return [one for one in sentences if one.passage == evidence.passage and first <= one.start and one.end <= last]
 
 
 def _sentences(passage: Passage, rank: int, weights: Mapping[str, float]) -> list[Sentence]:

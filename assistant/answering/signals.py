@@ -51,7 +51,7 @@ def signals(
     best = max(sentences, key=lambda one: one.fit, default=None)
     text = best.text if best is not None else ""
     held = (best.held | best.above) if best is not None else frozenset[str]()
-    unknown = _unknown(weights, passages)
+    nowhere = unknown(weights, passages)
     names = [term for name in _NAME.findall(question) for term in terms(name)]
     values = {
         "cosine": max(dense[:_LOOKED_AT]),
@@ -59,8 +59,8 @@ def signals(
         "coverage_all": _covered(weights, everything) / total,
         "missing_exact": _missing(_exact(question), everything),
         "missing_rarest": _rarest_missing(weights, everything),
-        "unknown": sum(weights[term] for term in unknown) / total,
-        "unknown_terms": min(len(unknown), _FEW) / _FEW,
+        "unknown": sum(weights[term] for term in nowhere) / total,
+        "unknown_terms": min(len(nowhere), _FEW) / _FEW,
         "margin": hits[0].score - hits[min(_FEW, len(hits) - 1)].score,
         "dense_margin": max(dense) - (sum(behind) / len(behind) if behind else 0.0),
         "agreeing": float(hits[0].dense_rank == hits[0].lexical_rank == 1),
@@ -79,8 +79,8 @@ def _exact(text: str) -> set[str]:
     return identifiers(text) | measured
 
 
-def _unknown(weights: Mapping[str, float], passages: int) -> list[str]:
-    """Terms that stand in no passage: they weigh what only those can weigh."""
+def unknown(weights: Mapping[str, float], passages: int) -> list[str]:
+    """Terms of a question that stand in no passage: they weigh what only those can weigh."""
     least = math.log(2 * passages + 2) - 1e-6  # Retriever's weight of a document frequency of 0
     return [term for term, weight in weights.items() if weight >= least]
 

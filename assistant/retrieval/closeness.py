@@ -21,17 +21,35 @@ def pairs(wanted: Sequence[str]) -> list[tuple[str, str]]:
     return list(dict.fromkeys((a, b) for a, b in pairwise(wanted) if a != b))
 
 
-def closeness(asked: Sequence[tuple[str, str]], weights: Mapping[str, float], parts: Sequence[Sequence[str]]) -> float:
-    """From 0 to 1: 1 where each pair stands as a phrase, 0 where none is near.
+def closeness(
+    asked: Sequence[tuple[str, str]], weights: Mapping[str, float], candidates: Mapping[int, Sequence[Sequence[str]]]
+) -> dict[int, float]:
+    """A share for each candidate: 1 where all pairs stand as phrases and in no other candidate, 0 where none is near.
+
+    A pair counts less the more of the candidates hold it: a device's name stands in the title above all of its passages
+    and says nothing about one of them.
 
     Args:
         asked: see `pairs`.
         weights: inverse document frequencies of the question's terms.
-        parts: the passage's terms in their order, heading and text apart.
+        candidates: by number, a passage's terms in their order, heading and text apart.
     """
     total = sum(weights.get(a, 0.0) + weights.get(b, 0.0) for a, b in asked)
-    if not total:
-        return 0.0
+    if not total or not candidates:
+        return dict.fromkeys(candidates, 0.0)
+    near = {id: _nearness(asked, parts) for id, parts in candidates.items()}
+    counted = [
+        (weights.get(a, 0.0) + weights.get(b, 0.0)) * (1 - sum(one[place] for one in near.values()) / len(near))
+        for place, (a, b) in enumerate(asked)
+    ]
+    return {
+        id: sum(weight * value for weight, value in zip(counted, values, strict=True)) / total
+        for id, values in near.items()
+    }
+
+
+def _nearness(asked: Sequence[tuple[str, str]], parts: Sequence[Sequence[str]]) -> list[float]:
+    """How near a passage keeps each pair, 0 to 1."""
     wanted = {term for pair in asked for term in pair}
     places: dict[str, list[int]] = {}
     start = 0
@@ -40,9 +58,7 @@ def closeness(asked: Sequence[tuple[str, str]], weights: Mapping[str, float], pa
             if term in wanted:
                 places.setdefault(term, []).append(place)
         start += len(part) + _FURTHEST
-    return (
-        sum((weights.get(a, 0.0) + weights.get(b, 0.0)) * _near(places.get(a), places.get(b)) for a, b in asked) / total
-    )
+    return [_near(places.get(a), places.get(b)) for a, b in asked]
 
 
 def _near(first: Sequence[int] | None, second: Sequence[int] | None) -> float:

@@ -146,7 +146,7 @@ class Retriever:
         """
         asked = pairs(said[:_QUESTION_TERMS])
         held |= self._store.tokens_of([item.id for item in fused[:_RERANKED]])
-        near = {id: closeness(asked, weights, parts) for id, parts in held.items()} if asked else {}
+        near = closeness(asked, weights, held)
         whole = 1 + _CLOSENESS_WEIGHT
         scored = [replace(one, score=(one.score + _CLOSENESS_WEIGHT * near.get(one.id, 0.0)) / whole) for one in fused]
         return sorted(scored, key=lambda item: (-item.score, item.id))

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from assistant.answering import confidence
 from assistant.assistant import Assistant
 from assistant.engines.fake import FakeEmbedder, ScriptedGenerator
 from assistant.settings import Settings
@@ -182,6 +183,42 @@ def test_a_model_that_repeats_itself_is_stopped(teach: Teach) -> None:
 
 def test_markdown_is_taken_off(teach: Teach) -> None:
     assert teach("The **relief valve** opens at `8 bar`.")[0].answer(ASKED).text == TRUE
+
+
+def test_a_number_that_could_be_another_one_is_shown_with_all_of_its_sentence(teach: Teach, tmp_path: Path) -> None:
+    text = "The relief valve opens at 9.9 bar on the large unit and at 7.7 bar on the small unit."
+    (tmp_path / "pump.md").write_text(f"# Pump unit\n\n{text}\n", "utf-8")
+    answer = teach("The relief valve opens at 7.7 bar.")[0].answer(ASKED)
+    assert (answer.text, answer.mode) == (text, "quoted")
+
+
+def test_a_fact_of_one_word_is_shown_when_its_sentence_answers_the_question(teach: Teach) -> None:
+    answer = teach("6 months")[0].answer("How often is the milk filter replaced?")
+    assert (answer.text, answer.mode) == ("6 months", "generated")
+    assert answer.citations[0].quote == "Replace the milk filter every 6 months."
+
+
+def test_where_model_and_reader_disagree_the_documents_are_quoted(teach: Teach) -> None:
+    answer = teach("NP-4410-07")[0].answer(ASKED)
+    assert (answer.text, answer.mode) == (TRUE, "quoted")
+
+
+def test_a_warning_beside_the_answer_is_told_with_it(teach: Teach, tmp_path: Path) -> None:
+    warning = "WARNING: Hot water escapes."
+    (tmp_path / "pump.md").write_text(f"# Pump unit\n\n## Relief valve\n\n{warning}\n\n{TRUE}\n", "utf-8")
+    assistant, _ = teach(TRUE)
+    events = list(assistant.ask(ASKED))
+    answer = finished(events)
+    assert answer.text == f"{TRUE}\n{warning}"
+    assert [citation.quote for citation in answer.citations] == [TRUE, warning]
+    assert "".join(event.text for event in events if isinstance(event, TextDelta)) == answer.text
+
+
+def test_what_is_hardly_right_is_not_shown(teach: Teach, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The floor is at its end here, which no calibration makes it: every answer is below it.
+    monkeypatch.setattr(confidence, "floor", lambda caution: 1.0)
+    answer = teach(TRUE)[0].answer(ASKED)
+    assert (answer.status, answer.citations) == ("abstained", ())
 
 
 def test_a_true_sentence_about_something_else_does_not_begin_an_answer(teach: Teach) -> None:

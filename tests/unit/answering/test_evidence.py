@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.answering.evidence import Gate, Verdict
+from assistant.answering.evidence import Gate, Verdict, mistakable
 from tests.unit.answering.passages import TABLE, passage
 
 PUMP = passage(
@@ -244,3 +244,41 @@ def test_the_row_itself_supports(sentence: str) -> None:
     assert verdict.supported, verdict.reason
     assert verdict.evidence is not None
     assert "15,000" in verdict.evidence.quote
+
+
+ASKED = {"motor": 2.0, "run": 1.0, "hot": 3.0}
+
+
+def test_a_claim_of_one_word_is_supported_where_its_evidence_speaks_of_what_was_asked() -> None:
+    held = passage("The motor runs hot when the impeller is blocked. The label is red.")
+    assert Gate([held], ASKED).judge("Impeller.").supported
+    assert not Gate([held], ASKED).judge("Label.").supported
+    assert not Gate([held]).judge("Impeller.").supported
+
+
+@pytest.mark.parametrize(
+    ("sentence", "quote"),
+    [
+        ("9.9 bar", "Test at 1.1 times the pressure: 9.9 bar for the one and 7.7 bar for the other."),
+        ("5,000", "Estimates vary from 5,000 to 30,000."),
+        ("It takes 20 minutes.", "Wait 20 to 30 minutes."),
+        ("3.8 bar", "Default set pressure | 3.8 bar | 4.5 bar"),
+    ],
+)
+def test_a_number_beside_others_of_its_unit_can_be_mistaken(sentence: str, quote: str) -> None:
+    assert mistakable(sentence, quote, "At what pressure, and how long?")
+
+
+@pytest.mark.parametrize(
+    ("sentence", "quote", "question"),
+    [
+        ("80 %", "In 1991 it was 80 % of all.", "How much?"),
+        ("9 bar", "Safety valve SV1 opens at 9 bar on the Aquila 220.", "When does it open?"),
+        ("12 s", "E07 means no link for more than 12 s.", "What is E07?"),
+        ("From 5 to 30 minutes.", "Wait 5 to 30 minutes.", "How long?"),
+        ("Over 6 m use 4 mm².", "Over 6 m take 4 mm².", "Which cable over 6 m?"),
+        ("The impeller.", "The impeller, 3 of 5 blades.", "What?"),
+    ],
+)
+def test_a_number_that_stands_alone_or_with_all_others_cannot(sentence: str, quote: str, question: str) -> None:
+    assert not mistakable(sentence, quote, question)

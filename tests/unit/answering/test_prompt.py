@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.answering.prompt import INSTRUCTIONS, build, render
+from assistant.answering.prompt import build, render
 from assistant.types import Prompt, Turn
 from tests.unit.answering.passages import TABLE, passage
 
@@ -22,7 +22,7 @@ def characters(prompt: Prompt) -> int:
     return 40 + len(prompt.instructions) + len(prompt.question) + sum(map(len, prompt.passages))
 
 
-LEAST = characters(Prompt(INSTRUCTIONS, (), "")) * 2 + 200
+LEAST = characters(build("", (), [], characters, PLENTY)[0]) * 2 + 200
 
 
 def test_passages_stand_in_their_order_and_are_the_ones_given_back() -> None:
@@ -62,9 +62,17 @@ def test_a_passage_is_shown_with_where_it_stands_and_its_table_header() -> None:
         assert part in shown
 
 
-def test_the_question_stands_last_and_verbatim() -> None:
-    prompt, _ = build("What does E07 mean?", HISTORY, [ONE], characters, PLENTY)
-    assert prompt.question.endswith("What does E07 mean?")
+@pytest.mark.parametrize("brief", [True, False])
+def test_the_question_stands_behind_all_that_was_said_before_and_verbatim(brief: bool) -> None:
+    prompt, _ = build("What does E07 mean?", HISTORY, [ONE], characters, PLENTY, brief=brief)
+    assert prompt.question.splitlines()[-2] == "Question: What does E07 mean?"
+
+
+def test_how_long_an_answer_is_wanted_changes_nothing_ahead_of_the_question() -> None:
+    fact, _ = build("What does E07 mean?", (), [ONE], characters, PLENTY, brief=True)
+    words, _ = build("What does E07 mean?", (), [ONE], characters, PLENTY)
+    assert (fact.instructions, fact.passages) == (words.instructions, words.passages)
+    assert fact.question != words.question
 
 
 def test_the_last_turns_are_shown_in_their_order() -> None:

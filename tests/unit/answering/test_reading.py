@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.answering.reading import MOST_SENTENCES, read
+from assistant.answering.reading import MOST_SENTENCES, read, shown, standing
 from assistant.answering.tables import is_row
+from assistant.types import Evidence, Passage
 from tests.unit.answering.passages import TABLE, passage
 
 WEIGHTS = {"relief": 3.0, "valv": 2.0, "open": 1.0}
@@ -64,3 +65,31 @@ def test_every_sentence_is_a_stretch_of_its_passage_and_its_fit_a_share(texts: l
         assert one.text == one.passage.text[one.start : one.end]
         assert 0 <= one.fit <= 1
         assert is_row(one.text) or one.shown == one.text
+
+
+def evidence(held: Passage, text: str) -> Evidence:
+    start = held.start + held.text.index(text)
+    return Evidence(held, start, start + len(text), 1.0)
+
+
+def test_what_is_cited_stands_as_high_as_its_best_sentence() -> None:
+    held = passage("The relief valve opens. Lorem ipsum.")
+    found = read("", WEIGHTS, [held], half)
+    assert standing(evidence(held, "The relief valve opens."), found) == 1.0
+    assert standing(evidence(held, held.text), found) == 1.0
+    assert 0.0 < standing(evidence(held, "Lorem ipsum."), found) < 0.5
+
+
+def test_what_was_not_read_stands_nowhere() -> None:
+    held = passage("The relief valve opens.")
+    assert standing(evidence(held, held.text), read("", WEIGHTS, [passage("Other.", start=9000)], half)) == 0.0
+    assert standing(evidence(held, held.text), ()) == 0.0
+
+
+def test_cited_rows_are_shown_with_their_columns_and_other_text_as_it_stands() -> None:
+    found = read("", WEIGHTS, [TABLE], half)
+    assert (
+        shown(evidence(TABLE, "E06 | Motor too hot | 90 °C"), found)
+        == "Code: E06; Meaning: Motor too hot; Limit: 90 °C"
+    )
+    assert shown(evidence(TABLE, TABLE.text), found) == TABLE.text
