@@ -27,8 +27,8 @@ _UNITS = {
     "ohm": "ohm ohms kohm mohm ω kω mω",
     "%": "% ppm percent",
     "b": "b kb mb gb tb kib mib gib bit bits kbit/s mbit/s gbit/s kbps mbps gbps px",
-    "s, de": "sek sekunde sekunden minuten std stunde stunden tag tage tagen woche wochen monat monate monaten jahr jahre "
-    "jahren",
+    "s, de": "sek sekunde sekunden minuten std stunde stunden tag tage tagen woche wochen monat monate monaten jahr "
+    "jahre jahren",
     "s, es": "segundo segundos minuto minutos hora horas día días semana semanas mes meses año años",
     "others, de": "zoll grad prozent litern u/min",
     "others, es": "pulgada pulgadas grado grados litro litros",

@@ -18,7 +18,6 @@ _OPENING = "\"'“‘«([¿¡ \t"
 _WORD_BEFORE = re.compile(r"[^\s(\[\"'“‘«/]+$")
 _LONGEST_WORD = 40
 _NEXT_LETTER = re.compile(r"[ \u00a0\u202f]?[^\W\d_]\.")
-"""What is behind a letter of an abbreviation that is set with spaces: "z. B.", "i. d. R."."""
 
 # Never the end of a sentence: something always follows.
 _FIRM_WORDS = """
@@ -93,11 +92,17 @@ def _continues(text: str, start: int, match: re.Match[str], following: str, abbr
         ordinal = _words_before(text, start, before)[-1:] in _BEFORE_ORDINAL
         return (at_start and len(word) <= 3) or ordinal or _next_word(text, match.end()) in _MONTHS
     if len(word) == 1 and word.isalpha():
-        if word == before.group() and _NEXT_LETTER.match(text, match.end()):
+        if word == before.group() and _spaced_out(text, start, before, match.end()):
             return True
         return at_start or _is_initial(text, start, before)
     letters = word.split(".")
     return len(letters) > 1 and all(len(letter) == 1 and letter.isalpha() for letter in letters)
+
+
+def _spaced_out(text: str, start: int, letter: re.Match[str], end: int) -> bool:
+    """Whether a small letter is one of several of an abbreviation: "z. B.", "d. h.", "i. d. R."."""
+    earlier = _words_before(text, start, letter)[-1:]
+    return bool(_NEXT_LETTER.match(text, end)) or any(len(one) == 2 and one[1] == "." for one in earlier)
 
 
 def _is_initial(text: str, start: int, letter: re.Match[str]) -> bool:

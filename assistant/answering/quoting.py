@@ -26,7 +26,9 @@ _NEIGHBOURS_SHARE = 0.5
 _ASKS_FOR_EXPLANATION = re.compile(
     r"\bhow (do|can|to|should|would|must|does|is|are|did)\b|^\W*(can|could|is it possible|explain|please|i |my |why|"
     r"describe|tell)|\bwhat (should|can|happens|will|to do)\b|"
-    r"\b(steps|procedure|instructions|explain|different|kinds of|functions|features)\b",
+    r"\b(steps|procedure|instructions|explain|different|kinds of|functions|features)\b|"
+    r"^\W*(wie (kann|muss|soll|sollte|\w+[et]) (ich|man|wir)|warum|weshalb|wozu|erklär\w*|beschreib\w*)\b|"
+    r"^\W*(c[oó]mo (se|puedo|debo|debe|hay que|\w{3,}o)|por qué|para qué|expli\w+|describ\w+)\b",
     re.IGNORECASE,
 )
 
