@@ -29,6 +29,11 @@ _UNITS = {
     "ohm": "ohm ohms kohm mohm ω kω mω",
     "%": "% ppm percent",
     "b": "b kb mb gb tb kib mib gib bit bits kbit/s mbit/s gbit/s kbps mbps gbps px",
+    "s, de": "sek sekunde sekunden minuten std stunde stunden tag tage tagen woche wochen monat monate monaten jahr "
+    "jahre jahren",
+    "s, es": "segundo segundos minuto minutos hora horas día días semana semanas mes meses año años",
+    "others, de": "zoll grad prozent litern u/min",
+    "others, es": "pulgada pulgadas grado grados litro litros",
     "rate": "l/min l/h m³/h m3/h m/s km/h m³ m3 m² m2 mm² mm2 cm² cm2 w/m²",
 }
 _SPELLED = {
@@ -37,13 +42,20 @@ _SPELLED = {
     "days": "day", "weeks": "week", "months": "month", "years": "year", "degrees": "°", "percent": "%", "lbs": "lb",
     "ohms": "ohm", "ω": "ohm", "kω": "kohm", "mω": "mohm", "um": "µm", "m3": "m³", "m2": "m²", "mm2": "mm²",
     "cm2": "cm²", "m3/h": "m³/h", "db(a)": "dba",
+    "sek": "s", "sekunde": "s", "sekunden": "s", "minuten": "min", "std": "h", "stunde": "h", "stunden": "h",
+    "tag": "day", "tage": "day", "tagen": "day", "woche": "week", "wochen": "week", "jahr": "year", "jahre": "year",
+    "jahren": "year", "monat": "month", "monate": "month", "monaten": "month", "zoll": "inch", "grad": "°",
+    "prozent": "%", "litern": "l", "u/min": "rpm",
+    "segundo": "s", "segundos": "s", "minuto": "min", "minutos": "min", "hora": "h", "horas": "h", "día": "day",
+    "días": "day", "semana": "week", "semanas": "week", "mes": "month", "meses": "month", "año": "year", "años": "year",
+    "pulgada": "inch", "pulgadas": "inch", "grado": "°", "grados": "°", "litro": "l", "litros": "l",
 }  # fmt: skip
 """Spellings of one unit; units that differ by a factor stay different: a conversion is not a quotation."""
 
 KNOWN_UNITS = frozenset(" ".join(_UNITS.values()).split())
 
 _NUMBER = r"\d+(?:[.,]\d+)*"
-_UNIT = r"°\s?[CFKd]\w?|[a-zA-Zµμ°Ωω\u2126%\"][a-zA-Z0-9µΩω\u2126²³/()]*"
+_UNIT = r"°\s?[CFKd]\w?|[a-zA-Zµμ°Ωω\u2126%\"][a-zA-Z0-9íñµΩω\u2126²³/()]*"
 _SIGN = re.compile(r"(?:^|[\s(:=|/])[-–−]$")
 """A minus directly in front of a number and not between two: "-20 °C", but not "5-10 mm"."""
 _MEGA = frozenset({"mw", "mwh", "mhz", "mpa", "mv", "mva", "mohm"})
@@ -113,12 +125,25 @@ def unit_of(text: str) -> str:
     return f"M{unit[1:]}" if unit in _MEGA and text.startswith("M") else unit  # case tells mega from milli
 
 
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}(,\d{3})+(\.\d+)?")
+_GERMAN_THOUSANDS = re.compile(r"[1-9]\d{0,2}(\.\d{3})+,\d+")
+_EITHER = re.compile(r"[1-9]\d{0,2}\.\d{3}")
+"""One and a half, or one thousand five hundred where the comma is the decimal mark."""
+
+
 def plain_number(number: str) -> str:
-    """Digits with a decimal point, without thousands separators, leading or trailing zeros."""
+    """Digits with a decimal point, without thousands separators, leading or trailing zeros.
+
+    "1.500" stays as it is: what it means depends on who wrote it, and 1.5 must never be confirmed by it.
+    """
     if not number.isascii():  # full-width, Arabic and other digits
         number = "".join(str(unicodedata.decimal(character, character)) for character in number)
-    if re.fullmatch(r"\d{1,3}(,\d{3})+", number):  # 1,200 is one thousand two hundred
+    if _EITHER.fullmatch(number):
+        return number
+    if _THOUSANDS.fullmatch(number):  # 1,200 is one thousand two hundred
         number = number.replace(",", "")
+    elif _GERMAN_THOUSANDS.fullmatch(number):
+        number = number.replace(".", "")
     number = number.replace(",", ".")
     whole, _, part = number.partition(".")
     if "." in part:

@@ -17,17 +17,19 @@ _CANDIDATE = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s|$)|[。！？]+[」』
 _OPENING = "\"'“‘«([¿¡ \t"
 _WORD_BEFORE = re.compile(r"[^\s(\[\"'“‘«/]+$")
 _LONGEST_WORD = 40
+_NEXT_LETTER = re.compile(r"[ \u00a0\u202f]?[^\W\d_]\.")
 
 # Never the end of a sentence: something always follows.
 _FIRM_WORDS = """
     approx appr fig figs tbl eq eqs sect chap pp cf vs incl excl resp viz al e.g i.e dr mr mrs prof abb nr bzw ca
     evtl ggf inkl exkl z.b d.h u.a o.ä i.d.r vgl sog zzgl env réf
+    abschn bzgl aprox pág págs núm sr sra ud uds ej p.ej
 """
 _FIRM = frozenset(_FIRM_WORDS.split())
 # The end of a sentence only where a capital letter follows: "wait 5 min. Then …", but "min. 2 bar".
 _SOFT_WORDS = """
     max min no nos sec hr hrs in ft lb oz etc usw inc ltd co corp dia temp tel ext rev ver qty std nom dept gal op
-    tab ref ch vol pos art st mind bspw a.m p.m u.s u.k
+    tab ref ch vol pos art st mind bspw a.m p.m u.s u.k kap ziff mwst máx mín
 """
 _SOFT = frozenset(_SOFT_WORDS.split())
 _MONTHS_WORDS = """
@@ -90,9 +92,17 @@ def _continues(text: str, start: int, match: re.Match[str], following: str, abbr
         ordinal = _words_before(text, start, before)[-1:] in _BEFORE_ORDINAL
         return (at_start and len(word) <= 3) or ordinal or _next_word(text, match.end()) in _MONTHS
     if len(word) == 1 and word.isalpha():
+        if word == before.group() and _spaced_out(text, start, before, match.end()):
+            return True
         return at_start or _is_initial(text, start, before)
     letters = word.split(".")
     return len(letters) > 1 and all(len(letter) == 1 and letter.isalpha() for letter in letters)
+
+
+def _spaced_out(text: str, start: int, letter: re.Match[str], end: int) -> bool:
+    """Whether a small letter is one of several of an abbreviation: "z. B.", "d. h.", "i. d. R."."""
+    earlier = _words_before(text, start, letter)[-1:]
+    return bool(_NEXT_LETTER.match(text, end)) or any(len(one) == 2 and one[1] == "." for one in earlier)
 
 
 def _is_initial(text: str, start: int, letter: re.Match[str]) -> bool:

@@ -149,6 +149,9 @@ class Hit:
     """Rank by BM25, from 1; None when no term of the question is in the passage."""
     lexical_score: float | None = None
     """BM25, 0 or more."""
+    also: tuple[Passage, ...] = ()
+    """Passages that say the same and are not shown by themselves, the newest first; ranks and scores are the best of
+    all of them."""
 
     def to_dict(self) -> dict[str, Any]:
         """The plain form that `ask --json` prints."""
@@ -159,6 +162,10 @@ class Hit:
             "score": round(self.score, 4),
             "dense_rank": self.dense_rank,
             "lexical_rank": self.lexical_rank,
+            "also_in": [
+                {"document": one.document, "section": one.section, "page": one.page, "dated": one.dated}
+                for one in self.also
+            ],
         }
 
 

@@ -36,8 +36,9 @@ class Conflict:
     other: Evidence
 
     def told(self) -> str:
-        """Both, each with its document and date."""
-        return f"The documents differ: {_says(self.first)}; {_says(self.other)}."
+        """Both, each with its document and date, the newest first."""
+        newer, older = sorted((self.first, self.other), key=lambda one: one.passage.dated or "", reverse=True)
+        return f"The documents differ: {_says(newer)}; {_says(older)}."
 
 
 def conflict(

@@ -36,7 +36,8 @@ _LEAST_ASKED = 0.5
 """Share of the question's terms, by weight, that the evidence of a claim of one word must hold."""
 _NEGATION = re.compile(
     r"\b(not|no(?!\.?\s*\d)|never|none|nothing|neither|nor|without|cannot|can't|don't|doesn't|isn't|aren't|won't|mustn't|"
-    r"shouldn't|didn't|wasn't|weren't|nicht|kein\w*|nie|ohne|nunca|sin)\b",
+    r"shouldn't|didn't|wasn't|weren't|nicht|nichts|kein\w*|nie|niemals|weder|ohne|"
+    r"nunca|jamás|tampoco|ning[uú]n\w*|sin)\b",
     re.IGNORECASE,
 )
 _INTERJECTION = re.compile(r"^\s*(yes|no|ja|nein|sí)\s*[,.:;–-]\s*", re.IGNORECASE)

@@ -28,7 +28,9 @@ _ASKS_FOR_EXPLANATION = re.compile(
     r"\bhow (do|can|to|should|would|must|does|is|are|did)\b|^\W*(can|could|is it possible|explain|please|why|"
     r"describe|tell)|\bwhat (should|can|happens|will|to do)\b|"
     r"\bwhere (to|(do|does|did|can|could|should|would|must|may) (i|we|you|one))\b|"
-    r"\b(steps|procedure|instructions|explain|different|kinds of|functions|features)\b",
+    r"\b(steps|procedure|instructions|explain|different|kinds of|functions|features)\b|"
+    r"^\W*(wie (kann|muss|soll|sollte|\w+[et]) (ich|man|wir)|warum|weshalb|wozu|erklär\w*|beschreib\w*)\b|"
+    r"^\W*(c[oó]mo (se|puedo|debo|debe|hay que|\w{3,}o)|por qué|para qué|expli\w+|describ\w+)\b",
     re.IGNORECASE,
 )
 _TELLS = re.compile(r"^\W*(i|my) ", re.IGNORECASE)

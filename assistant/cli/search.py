@@ -9,7 +9,7 @@ import click
 from assistant.cli.answers import place
 from assistant.cli.app import App, Command, print_json, say_notice, scope_options, words
 from assistant.cli.terminal import echo, styled
-from assistant.types import Hit, Scope
+from assistant.types import Hit, Passage, Scope
 
 
 @click.command(cls=Command)
@@ -35,10 +35,16 @@ def search(app: App, query: str, count: int, scope: Scope, as_json: bool) -> Non
         return
     for number, hit in enumerate(hits, 1):
         passage = hit.passage
-        where = place(passage.document, passage.section, passage.title, passage.page, passage.dated)
-        echo(styled(f"{number}.", fg="cyan"), f" {where}  ({hit.score:.2f})\n{passage.text}\n")
+        echo(styled(f"{number}.", fg="cyan"), f" {_where(passage)}  ({hit.score:.2f})")
+        if hit.also:
+            echo(styled(f"   also in {'; '.join(map(_where, hit.also))}", dim=True))
+        echo(f"{passage.text}\n")
     if not hits:
         echo("No passage fits.", err=True)
+
+
+def _where(passage: Passage) -> str:
+    return place(passage.document, passage.section, passage.title, passage.page, passage.dated)
 
 
 def _as_object(hit: Hit) -> dict[str, Any]:

@@ -13,11 +13,16 @@ from assistant.types import Evidence, Passage
 
 _ASKS_HOW = re.compile(
     r"^\W*(and\s+|so\s+)?(please\s+|can you\s+|could you\s+)?((tell|show|explain)\s+(me\s+)?)?"
-    r"how\s+(do|can|to|should|would|must)\b|\b(steps|procedure|instructions|step by step)\b",
+    r"how\s+(do|can|to|should|would|must)\b|\b(steps|procedure|instructions|step by step)\b|"
+    r"^\W*wie\s+(kann|muss|soll|sollte|\w+[et])\s+(ich|man|wir)\b|\b(schritte|anleitung|schritt für schritt)\b|"
+    r"^\W*c[oó]mo\s+(se|puedo|debo|debe|hay que|\w{3,}o)\b|\b(pasos|procedimiento|instrucciones|paso a paso)\b",
     re.IGNORECASE,
 )
 _STEP = re.compile(r"^(\d{1,2})[.)]\s+\S.*$", re.MULTILINE)
-_WARNING = re.compile(r"^(WARNING|CAUTION|DANGER)\b.*$", re.MULTILINE | re.IGNORECASE)
+_WARNING = re.compile(
+    r"^(WARNING|CAUTION|DANGER|WARNUNG|VORSICHT|GEFAHR|ACHTUNG|ADVERTENCIA|PELIGRO|PRECAUCIÓN|ATENCIÓN)\b.*$",
+    re.MULTILINE | re.IGNORECASE,
+)
 _FEWEST_STEPS = 3
 _LEAST_COVERED = 0.6
 """Share of the question's terms, by weight, that headings and steps must hold."""

@@ -13,7 +13,10 @@ from assistant.types import BlockKind
 
 _BULLET = re.compile(r"(?:[-*+•‣◦▪▫●○■□◆◇►▶➤➢✓✔❑❖·–—\uf0b7\uf0a7\uf0d8\uf076\uf0fc]|o(?=\s{2,}))\s+(?=\S)")
 _STEP = re.compile(r"(?:step\s+)?\(?(\d{1,3}|[a-hA-H])(?:[.)](?=\s)|[.]\))\s+(?=\S)", re.IGNORECASE)
-_WARNING_WORDS = "warning|caution|danger|warnung|vorsicht|gefahr|achtung|avertissement|advertencia|pericolo"
+_WARNING_WORDS = "|".join(
+    "warning caution danger warnung vorsicht gefahr achtung avertissement advertencia peligro precaución atención "
+    "pericolo".split()
+)
 _WARNING = re.compile(
     rf"[\W_]{{0,4}}(?:(?:{_WARNING_WORDS.upper()})(?![\w-])|(?i:{_WARNING_WORDS})\s?[:!])",
 )

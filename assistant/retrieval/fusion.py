@@ -8,7 +8,7 @@ first is; reciprocal rank fusion forgets it (Bruch, Gai, Ingber: An Analysis of 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,20 @@ def added(
     for id, score in other:
         total[id] = total.get(id, 0.0) + share * score
     return sorted(total.items(), key=lambda item: (-item[1], item[0]))
+
+
+def best_of(items: Sequence[Fused]) -> Fused:
+    """The first of them with the best ranks and scores of all: what says the same counts as one passage."""
+    if len(items) == 1:
+        return items[0]
+    return replace(
+        items[0],
+        score=max(item.score for item in items),
+        dense_rank=min((item.dense_rank for item in items if item.dense_rank is not None), default=None),
+        dense_score=max((item.dense_score for item in items if item.dense_score is not None), default=None),
+        lexical_rank=min((item.lexical_rank for item in items if item.lexical_rank is not None), default=None),
+        lexical_score=max((item.lexical_score for item in items if item.lexical_score is not None), default=None),
+    )
 
 
 def _scaled(ranking: Sequence[tuple[int, float]]) -> Mapping[int, float]:

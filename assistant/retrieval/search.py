@@ -13,8 +13,9 @@ import numpy as np
 
 from assistant.errors import KnowledgeBaseError
 from assistant.protocols import Embedder
+from assistant.retrieval import folding
 from assistant.retrieval.closeness import closeness, pairs
-from assistant.retrieval.fusion import Fused, added, fuse
+from assistant.retrieval.fusion import Fused, added, best_of, fuse
 from assistant.retrieval.synonyms import Synonyms
 from assistant.retrieval.terms import terms
 from assistant.retrieval.understanding import Understanding
@@ -31,7 +32,7 @@ _CLOSENESS_WEIGHT = 0.5
 """What closeness adds to the fused score, which is 1 at most: fitted on one half of the questions of six open sets and
 checked on the other (see benchmarks/LOG.md)."""
 _RERANKED = 20
-"""Passages whose closeness is looked at."""
+"""Passages whose closeness is looked at, and among which those that say the same are looked for."""
 _EARLIER_WORDS, _EARLIER_VECTOR = 0.3, 0.6
 """What the words and the vector of an earlier question count for, against 1 of the one that leans on it (mtrag, see
 benchmarks/LOG.md)."""
@@ -41,6 +42,10 @@ _QUESTION_TERMS = 64
 """Terms of a question that are searched for: rarest first. A pasted page must not become a query of 10,000 terms."""
 _QUESTION_CHARACTERS = 4000
 """What is looked at of a question; the embedder sees less anyway."""
+
+
+Held = dict[int, tuple[list[str], list[str]]]
+"""Terms of heading and text of passages, by the store's number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +116,10 @@ class Retriever:
             with stages.of("fuse"):
                 dense = [(int(id), float(score)) for id, score in zip(ids, scores, strict=True)]
                 fused = fuse(dense, lexical, self._dense_weight)
-                ranked = self._reranked(fused, terms(understood.text), weights)[:k]
-                hits = self._hits(ranked)
-        return Found(hits, tuple(item.id for item in ranked), text, weights, stages.milliseconds)
+                held: Held = {}
+                ranked = self._reranked(fused, terms(understood.text), weights, held)
+                shown = self._folded(ranked, k, weights, held)
+        return Found(tuple(hit for _, hit in shown), tuple(id for id, _ in shown), text, weights, stages.milliseconds)
 
     def _vector(self, own: str, earlier: str) -> Vectors:
         """Of a question; with what it leans on, one between the question alone and both together."""
@@ -130,17 +136,59 @@ class Retriever:
         searched = sorted(known, key=lambda term: (-weights[term], term))[:_QUESTION_TERMS]
         return self._words.lexical(searched, limit, (_HEADING_WEIGHT, 1.0), allowed)
 
-    def _reranked(self, fused: list[Fused], said: Sequence[str], weights: Mapping[str, float]) -> list[Fused]:
+    def _reranked(
+        self, fused: list[Fused], said: Sequence[str], weights: Mapping[str, float], held: Held
+    ) -> list[Fused]:
         """The same with a share of how closely a passage keeps the question's terms together.
 
-        What is added is never negative, so that the first ones stay ahead of those that are not looked at.
+        What is added is never negative, so that the first ones stay ahead of those that are not looked at. The terms of
+        these are put into `held`.
         """
         asked = pairs(said[:_QUESTION_TERMS])
-        held = self._store.tokens_of([item.id for item in fused[:_RERANKED]]) if asked else {}
+        held |= self._store.tokens_of([item.id for item in fused[:_RERANKED]])
         near = closeness(asked, weights, held)
         whole = 1 + _CLOSENESS_WEIGHT
         scored = [replace(one, score=(one.score + _CLOSENESS_WEIGHT * near.get(one.id, 0.0)) / whole) for one in fused]
         return sorted(scored, key=lambda item: (-item.score, item.id))
+
+    def _folded(
+        self, ranked: Sequence[Fused], k: int, weights: Mapping[str, float], held: Held
+    ) -> list[tuple[int, Hit]]:
+        """The first `k` hits that say different things, each with its passage's number.
+
+        Further candidates are looked at only where the first ones say too little: twenty copies of one warranty.
+        """
+        looked_at, passages = max(k, _RERANKED), dict[int, Passage]()
+        while True:
+            sayings = self._sayings(ranked[:looked_at], weights, held, passages)
+            if len(sayings) >= k or looked_at >= len(ranked):
+                break
+            looked_at *= 2
+        shown = [[ranked[place] for place in places] for places in sayings[:k]]
+        passages |= self._store.passage([one.id for same in shown for one in same if one.id not in passages])
+        return [(same[0].id, _hit(best_of(same), [passages[one.id] for one in same])) for same in shown]
+
+    def _sayings(
+        self, ranked: Sequence[Fused], weights: Mapping[str, float], held: Held, passages: dict[int, Passage]
+    ) -> list[tuple[int, ...]]:
+        """Places in the ranking of what says the same, in the order in which it is shown; the one to show is first.
+
+        What is read for it is put into `held` and `passages`.
+        """
+        held |= self._store.tokens_of([item.id for item in ranked if item.id not in held])
+        parts = [held.get(item.id, ([], [])) for item in ranked]
+        families = folding.families([folding.sketch(body) for _, body in parts])
+        compared = [ranked[place].id for family in families if len(family) > 1 for place in family]
+        passages |= self._store.passage([id for id in compared if id not in passages])
+        found: dict[int, tuple[int, ...]] = {}
+        for family in families:
+            if len(family) == 1:
+                found[family[0]] = tuple(family)
+                continue
+            ids = {place: ranked[place].id for place in family}
+            members = [folding.Member(place, id, passages[id], parts[place]) for place, id in ids.items()]
+            found |= {saying.place: saying.members for saying in folding.sayings(members, weights)}
+        return [found[place] for place in sorted(found)]
 
     def _require_vectors(self) -> None:
         """Refuse to search half blind: without vectors every question would look as if nothing answered it.
@@ -185,16 +233,15 @@ class Retriever:
         count, frequency = self._index.inventory.passages, self._words.document_frequency(wanted)
         return {term: math.log(1 + (count - frequency[term] + 0.5) / (frequency[term] + 0.5)) for term in wanted}
 
-    def _hits(self, ranked: Sequence[Fused]) -> tuple[Hit, ...]:
-        passages = self._store.passage([item.id for item in ranked])
-        return tuple(
-            Hit(
-                passage=passages[item.id],
-                score=item.score,
-                dense_rank=item.dense_rank,
-                dense_score=item.dense_score,
-                lexical_rank=item.lexical_rank,
-                lexical_score=item.lexical_score,
-            )
-            for item in ranked
-        )
+
+def _hit(best: Fused, passages: Sequence[Passage]) -> Hit:
+    """What is shown, the first of `passages`, for all that say the same."""
+    return Hit(
+        passage=passages[0],
+        score=best.score,
+        dense_rank=best.dense_rank,
+        dense_score=best.dense_score,
+        lexical_rank=best.lexical_rank,
+        lexical_score=best.lexical_score,
+        also=tuple(passages[1:]),
+    )

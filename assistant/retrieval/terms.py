@@ -1,6 +1,7 @@
 """Terms for lexical search: words folded and stemmed, identifiers and quantities kept whole.
 
 Pure. The same function serves documents and questions, so what is written `F-220`, `F 220` or `f220` meets in one term.
+It knows no language of a text: a word has one term wherever it stands, also in a question that is too short to tell.
 """
 
 from __future__ import annotations
@@ -26,8 +27,24 @@ STOP_WORDS = frozenset(
 )
 """Function words that say nothing about the subject. `no`, `not`, `off`, `on`, `up` and `down` do, and stay."""
 
+_OTHER_STOP_WORDS = frozenset(
+    # German
+    "der die das den dem des ein eine einen einem einer eines und oder ist sind wird werden wurde wurden worden wie wo "
+    "wann wer wen wem welche welcher welches welchen welchem von vom zu zum zur mit bei beim im auf aus für über unter "
+    "nach durch es er sie wir ich ihr ihre ihren ihrer ihrem sein seine seinen seiner seinem mein meine meinen dein "
+    "deine als auch dass daß wenn ob sich haben hatte hatten kann können soll muss müssen dieser diese dieses diesen "
+    "diesem um bis "
+    # Spanish
+    "el la los las un una unos unas y o u e de del al en con por para que qué como cómo cuál cuáles quién cuándo dónde "
+    "es son fue ser está están se su sus lo le les mi tu este esta estos estas ese esa hay ha han cuando donde".split()
+)
+"""The same of German and Spanish, but for those that are English words with a meaning ("war", "hat")."""
+
 _SCRAP = 2
 _STEMMER = stemmer("english")
+_INFLECTED = re.compile(r"([^\W\d]{5,}?)(?:en|em|es|e|n)")
+"""A stem with an ending of German nouns, adjectives and verbs, which English stems keep: "sicherung-en". With five
+letters left it hardly ever joins two English words (see benchmarks/LOG.md)."""
 
 
 def terms(text: str) -> list[str]:
@@ -56,8 +73,10 @@ def _is_scrap(word: re.Match[str], whole: Sequence[tuple[int, int]]) -> bool:
 def term(word: str) -> str:
     """The term of one word: folded and stemmed; "" for a stop word."""
     folded = fold(_POSSESSIVE.sub("", word))
-    if folded in STOP_WORDS:
+    if folded in STOP_WORDS or word.casefold() in _OTHER_STOP_WORDS:
         return ""
     if folded[:1].isdigit():
         return plain_number(folded) if folded.replace(",", "").replace(".", "").isdecimal() else folded
-    return str(_STEMMER.stemWord(folded))
+    stem = str(_STEMMER.stemWord(folded))
+    inflected = _INFLECTED.fullmatch(stem)
+    return inflected.group(1) if inflected else stem

@@ -108,8 +108,9 @@ def _chosen(plan: Plan, part: str, questions: Sequence[Question]) -> list[Questi
 
 
 def documents(hits: Sequence[Hit]) -> list[str]:
-    """Ids of the documents in order of their best passage."""
-    return list(dict.fromkeys(bases.document_of(hit.passage.document) for hit in hits))
+    """Ids of the documents in order of their best passage; those of a hit that say the same stand behind its own."""
+    found = [passage.document for hit in hits for passage in (hit.passage, *hit.also)]
+    return list(dict.fromkeys(map(bases.document_of, found)))
 
 
 def _of(subset: str, found: Sequence[Found]) -> list[Found]:

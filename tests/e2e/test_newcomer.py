@@ -14,7 +14,7 @@ ANSWER = {
     "embedder",
 }  # fmt: skip
 CITATION = {"document", "title", "section", "page", "quote", "start", "end", "score", "dated"}
-HIT = {"document", "section", "page", "score", "dense_rank", "lexical_rank"}
+HIT = {"document", "section", "page", "score", "dense_rank", "lexical_rank", "also_in"}
 TIMINGS = {"retrieve", "first_token", "total", "load", "stages"}
 USAGE = {"prompt_tokens", "reused_tokens", "completion_tokens"}
 NOT_IN_THERE = "How do I swim to the moon?"

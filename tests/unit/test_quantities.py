@@ -33,6 +33,17 @@ def found(text: str) -> list[tuple[str, str]]:
         ("5.5\u202fkW", [("5.5", "kw")]),
         ("1,200 rpm", [("1200", "rpm")]),
         ("1.200.000", [("1.200.000", "")]),
+        ("1.500 U/min", [("1.500", "rpm")]),  # by German rules 1500, by English ones 1.5: neither is confirmed
+        ("1.500,5 kg", [("1500.5", "kg")]),
+        ("1,500.5 kg", [("1500.5", "kg")]),
+        ("0,500 kg", [("0.5", "kg")]),  # was 500 kg
+        ("0.500 kg", [("0.5", "kg")]),
+        ("9,0 bar", [("9", "bar")]),
+        ("alle 6 Monate", [("6", "month")]),
+        ("2 Std.", [("2", "h")]),
+        ("cada 2 años", [("2", "year")]),
+        ("3 días", [("3", "day")]),
+        ("3/4 Zoll", [("3", ""), ("4", "inch")]),
         ("0.5 bar", [("0.5", "bar")]),
         ("007", [("7", "")]),
         ("25 Nm", [("25", "nm")]),
@@ -61,7 +72,7 @@ def test_a_number_is_found_with_its_unit_in_one_spelling(text: str, expected: li
     [
         ("5.5 kW", "5.5 W"), ("5 bar", "5 mbar"), ("5 mm", "5 cm"), ("20 °C", "20 °F"), ("10 min", "10 s"),
         ("5 V", "5 A"), ("0.5 l", "0.5 ml"), ("1 kohm", "1 ohm"), ("3 months", "3 weeks"), ("1.5 bar", "15 bar"),
-        ("1,200 W", "1.2 W"),
+        ("1,200 W", "1.2 W"), ("10.000 h", "10 h"), ("10.000 h", "100.000 h"), ("6 Monate", "6 Wochen"),
     ],
 )  # fmt: skip
 def test_what_differs_stays_different(one: str, other: str) -> None:

@@ -97,7 +97,7 @@ def test_the_published_fields_of_an_answer_are_those_of_the_design() -> None:
     assert list(shown["citations"][0]) == [
         "document", "title", "section", "page", "quote", "start", "end", "score", "dated",
     ]  # fmt: skip
-    published = {"document", "section", "page", "score", "dense_rank", "lexical_rank"}
+    published = {"document", "section", "page", "score", "dense_rank", "lexical_rank", "also_in"}
     assert published <= shown["hits"][0].keys()
 
 

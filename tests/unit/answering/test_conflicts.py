@@ -20,12 +20,12 @@ def evidence(passage_: Passage, length: int = 32) -> Evidence:
     return Evidence(passage_, passage_.start, passage_.start + length, 1.0)
 
 
-def test_the_same_statement_with_another_number_is_shown_with_both_documents_and_dates() -> None:
+def test_the_same_statement_with_another_number_is_shown_with_both_documents_and_dates_the_newest_first() -> None:
     found = conflict([evidence(OLD)], [OLD, said("The relief valve opens at 6 bar.")], ASKED)
     assert found is not None
     assert found.told() == (
-        "The documents differ: a.md (2019-05-01) says “The relief valve opens at 8 bar.”; "
-        "b.md (2024-02-03) says “The relief valve opens at 6 bar.”."
+        "The documents differ: b.md (2024-02-03) says “The relief valve opens at 6 bar.”; "
+        "a.md (2019-05-01) says “The relief valve opens at 8 bar.”."
     )
     assert (found.first.quote, found.other.quote) == (
         "The relief valve opens at 8 bar.",

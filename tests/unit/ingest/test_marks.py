@@ -37,7 +37,16 @@ def test_no_list_mark_is_imagined(line: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["WARNING: hot", "⚠ CAUTION hot", "Danger! hot", "Achtung: heiß", "[WARNING] hot", "WARNUNG heiß", "Caution : x"],
+    [
+        "WARNING: hot",
+        "⚠ CAUTION hot",
+        "Danger! hot",
+        "Achtung: heiß",
+        "[WARNING] hot",
+        "WARNUNG heiß",
+        "Caution : x",
+        "PELIGRO quema",
+    ],
 )
 def test_a_warning_is_recognised(text: str) -> None:
     assert is_warning(text)
