@@ -16,7 +16,7 @@ from assistant.answering.conflicts import conflict, meanings
 from assistant.answering.evidence import Gate, mistakable
 from assistant.answering.prompt import build
 from assistant.answering.quoting import best_quote, wants_explanation
-from assistant.answering.reading import Sentence, Similarity, read, shown, standing
+from assistant.answering.reading import Sentence, Similarity, digest, read, shown, standing
 from assistant.answering.signals import signals, unknown
 from assistant.answering.stream import plain, sentences
 from assistant.answering.warnings import beside
@@ -277,11 +277,12 @@ class Answerer:
         draft.model = generator.model
         limits = self._limits
         budget = min(limits.prompt_tokens, generator.context_tokens - limits.max_tokens)
-        candidates = [hit.passage for hit in found.hits[: limits.passages]]
+        passages = [hit.passage for hit in found.hits[: limits.passages]]
         with draft.stages.of("tokenize"):
             brief = not wants_explanation(question.text, read_sentences)
+            candidates = digest(read_sentences) if brief else passages
             count = generator.count_tokens
-            prompt, passages = build(question.text, question.history, candidates, count, budget, brief=brief)
+            prompt, _ = build(question.text, question.history, candidates, count, budget, brief=brief)
         with draft.stages.of("gate"):
             gate = Gate([piece for one in passages for piece in evidence_of(one, found.weights)], found.weights)
         known: set[frozenset[str]] = set()
