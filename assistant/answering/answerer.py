@@ -17,7 +17,7 @@ from assistant.answering.evidence import Gate, mistakable
 from assistant.answering.prompt import build
 from assistant.answering.quoting import best_quote, wants_explanation
 from assistant.answering.reading import Sentence, Similarity, digest, read, shown, standing
-from assistant.answering.signals import signals, unknown
+from assistant.answering.signals import asked, signals, unknown
 from assistant.answering.stream import plain, sentences
 from assistant.answering.warnings import beside
 from assistant.dialogue import procedures
@@ -241,8 +241,14 @@ class Answerer:
 
     def _sure(self, draft: _Draft, evidence: Evidence, *, generated: bool = False) -> bool:
         """Whether an answer may begin with what rests on `evidence`: it is right with enough confidence."""
-        outcome = confidence.outcome(draft.strength, [evidence.score], draft.logprobs, generated=generated)
+        outcome = self._outcome(draft, [evidence], [evidence.score], generated=generated)
         return confidence.confidence(outcome) >= confidence.floor(self._limits.caution)
+
+    def _outcome(
+        self, draft: _Draft, rests_on: Sequence[Evidence], support: Sequence[float], *, generated: bool
+    ) -> dict[str, float]:
+        held = asked(draft.weights, rests_on, self._passages())
+        return confidence.outcome(draft.strength, support, draft.logprobs, held, generated=generated)
 
     def _warned(self, draft: _Draft) -> Iterator[AnswerEvent]:
         """Release the warnings beside what was answered."""
@@ -357,7 +363,7 @@ class Answerer:
     ) -> Answer:
         right = 1 - strength
         if status == "answered":
-            outcome = confidence.outcome(strength, draft.support, draft.logprobs, generated=mode == "generated")
+            outcome = self._outcome(draft, draft.rests_on, draft.support, generated=mode == "generated")
             draft.signals |= outcome
             right = confidence.confidence(outcome)
             right = min(right, _EITHER) if draft.differing else right

@@ -131,7 +131,12 @@ def floor(caution: Caution | None) -> float:
 
 
 def outcome(
-    evidence_strength: float, support: Sequence[float], logprobs: Sequence[float], *, generated: bool
+    evidence_strength: float,
+    support: Sequence[float],
+    logprobs: Sequence[float],
+    asked: Mapping[str, float],
+    *,
+    generated: bool,
 ) -> dict[str, float]:
     """What says whether an answer is right, once it is there.
 
@@ -139,6 +144,7 @@ def outcome(
         evidence_strength: see `strength`.
         support: how well what each sentence cites supports it, or for a quotation fits the question.
         logprobs: of the tokens that a generator wrote, where it tells them.
+        asked: see `assistant.answering.signals.asked`.
         generated: whether a generator wrote it; else it is a quotation.
     """
     doubt = -sum(logprobs) / len(logprobs) if logprobs else 0.0
@@ -148,6 +154,7 @@ def outcome(
         "support": mean,
         "generated": float(generated),
         "doubt": min(1.0, doubt) if generated else 0.0,
+        **asked,
     }
 
 

@@ -18,8 +18,8 @@ from assistant.types import Evidence, Passage
 MOST_SENTENCES = 120
 """Sentences that are looked at: three long passages' worth."""
 DIGEST = 6
-"""Sentences from which a fact is drawn: word F1 of 60 facts of the sample manuals .38, of 40 of squad2 .39, with some 290
-prompt tokens; from three whole passages .34 and .40 with 490 (0.5B, see benchmarks/LOG.md)."""
+"""Sentences from which a fact is drawn: word F1 of 60 facts of the sample manuals .38, of 40 of squad2 .39, with some
+290 prompt tokens; from three whole passages .34 and .40 with 490 (0.5B, see benchmarks/LOG.md)."""
 _MOST_COMPARED = 32
 """Sentences whose meaning is compared: those that share most with the question, since each costs the embedder time."""
 _COSINE_SHARE = 0.5

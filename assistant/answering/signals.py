@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from assistant.answering.reading import Sentence
 from assistant.quantities import identifiers, quantities
 from assistant.retrieval.terms import terms
-from assistant.types import Hit
+from assistant.types import Evidence, Hit
 
 _LOOKED_AT = 3
 """Hits whose fit is measured: what the prompt can hold."""
@@ -71,6 +71,30 @@ def signals(
         "sentence_lacks_name": _missing(names, held),
     }
     return {name: min(1.0, max(0.0, value)) for name, value in values.items()}
+
+
+def asked(weights: Mapping[str, float], rests_on: Sequence[Evidence], passages: int) -> dict[str, float]:
+    """How much of a question what is cited speaks of, with the headings above it: shares from 0 to 1.
+
+    A row of the right words in the manual of another device lacks the device's name. Terms that stand in no passage are
+    left out here: whether they matter is judged by `signals`.
+
+    Args:
+        weights: the question's terms with their inverse document frequencies.
+        rests_on: what is cited.
+        passages: how many the knowledge base holds.
+
+    Returns:
+        "asked", the share of the known terms, by weight, that it holds, and "lacks", the weight of the rarest that it
+        does not, as a share of the rarest one's.
+    """
+    nowhere = set(unknown(weights, passages))
+    known = {term: weight for term, weight in weights.items() if term not in nowhere}
+    texts = [text for one in rests_on for text in (one.quote, one.passage.context, one.passage.title)]
+    texts += [heading for one in rests_on for heading in one.passage.heading_path]
+    held = frozenset(terms(" \n ".join(texts)))
+    share = _covered(known, held) / (sum(known.values()) or 1.0)
+    return {"asked": share, "lacks": _rarest_missing(known, held)}
 
 
 def _exact(text: str) -> set[str]:

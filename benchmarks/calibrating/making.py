@@ -25,9 +25,9 @@ from benchmarks.calibrating.collecting import QUOTED, Row
 from benchmarks.calibrating.sentences import Sentences
 from benchmarks.errors import BenchmarkError
 
-_OUTCOME = ("strength", "support", "generated", "doubt")
+_OUTCOME = ("strength", "support", "generated", "doubt", "asked", "lacks")
 """What `confidence.outcome` gives; the other signals are seen before an answer."""
-_SIGNS = {"strength": 1, "support": 1, "doubt": -1}
+_SIGNS = {"strength": 1, "support": 1, "doubt": -1, "asked": 1, "lacks": -1}
 """Which way these count, whatever a sample of answers says."""
 _HEADING = """# Made by `python -m benchmarks calibrate`, not to be edited; see assistant/answering/confidence.py.
 # Rates are of the questions that nothing was fitted on.

@@ -29,6 +29,7 @@ from tests.unit.answering.passages import passage
 
 HIT = Hit(passage("The relief valve opens at 8 bar."), 1.0, dense_rank=1, dense_score=0.8, lexical_rank=1)
 WEIGHTS = {"relief": 3.0, "valv": 2.0, "open": 1.0}
+ABOUT_IT = {"asked": 1.0, "lacks": 0.0}
 QUESTION = "When does the relief valve open?"
 
 
@@ -42,7 +43,7 @@ def test_the_calibration_that_ships_knows_every_signal_and_no_other() -> None:
     numbers = calibration()
     assert numbers.version == VERSION
     assert set(numbers.evidence.weights) == set(seen(QUESTION, HIT, 0.8))
-    assert set(numbers.answer.weights) == set(outcome(0.5, [1.0], [], generated=True))
+    assert set(numbers.answer.weights) == set(outcome(0.5, [1.0], [], ABOUT_IT, generated=True))
     sentences = read(QUESTION, WEIGHTS, [HIT.passage], lambda _, texts: [0.8] * len(texts))
     assert set(numbers.stretch.weights) == set(features(sentences)[0])
 
@@ -71,8 +72,8 @@ def test_without_caution_nothing_is_refused() -> None:
 
 
 def test_an_answer_hardly_anything_speaks_for_is_below_every_floor() -> None:
-    assert confidence(outcome(0.05, [0.16], [], generated=False)) < floor("low")
-    assert confidence(outcome(0.99, [1.0], [], generated=False)) > floor("high")
+    assert confidence(outcome(0.05, [0.16], [], ABOUT_IT, generated=False)) < floor("low")
+    assert confidence(outcome(0.99, [1.0], [], ABOUT_IT, generated=False)) > floor("high")
 
 
 def test_the_published_table_has_a_row_a_kind_of_question_and_the_files_rates() -> None:
@@ -96,9 +97,11 @@ def test_what_fits_is_answered_and_what_does_not_is_not_at_every_caution() -> No
 
 def test_an_answer_that_is_better_supported_is_surer() -> None:
     for generated in (True, False):
-        well, badly = (outcome(0.9, [support], [], generated=generated) for support in (1.0, 0.4))
+        well, badly = (outcome(0.9, [support], [], ABOUT_IT, generated=generated) for support in (1.0, 0.4))
         assert confidence(well) >= confidence(badly)
-    assert confidence(outcome(0.95, [0.8], [], generated=False)) > confidence(outcome(0.3, [0.8], [], generated=False))
+    assert confidence(outcome(0.95, [0.8], [], ABOUT_IT, generated=False)) > confidence(
+        outcome(0.3, [0.8], [], ABOUT_IT, generated=False)
+    )
 
 
 @given(
@@ -107,13 +110,13 @@ def test_an_answer_that_is_better_supported_is_surer() -> None:
 def test_confidence_is_a_probability(
     evidence: float, support: list[float], logprobs: list[float], generated: bool
 ) -> None:
-    values = outcome(evidence, support, logprobs, generated=generated)
+    values = outcome(evidence, support, logprobs, ABOUT_IT, generated=generated)
     assert all(0 <= value <= 1 for value in values.values())
     assert 0 <= confidence(values) <= 1
 
 
 def test_a_quotation_has_no_doubt_of_a_generator() -> None:
-    assert outcome(0.5, [0.7], [-3.0], generated=False)["doubt"] == 0
+    assert outcome(0.5, [0.7], [-3.0], ABOUT_IT, generated=False)["doubt"] == 0
 
 
 @given(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6))

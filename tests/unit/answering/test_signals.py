@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from assistant.answering.reading import read
-from assistant.answering.signals import signals
+from assistant.answering.signals import asked, signals
 from assistant.retrieval.terms import terms
-from assistant.types import Hit
+from assistant.types import Evidence, Hit
 from tests.unit.answering.passages import TABLE, passage
 
 NEAR = Hit(passage("The relief valve opens at 8 bar. It weighs 14 kg."), 1.0, 1, 0.9, 1, 4.0)
@@ -79,3 +80,23 @@ def test_every_signal_lies_between_nought_and_one(
     sentences = read(question, weights, [hit.passage], lambda _, texts: [cosine] * len(texts))
     values = signals(question, [hit], weights, sentences, passages)
     assert all(0 <= value <= 1 for value in values.values())
+
+
+def about(weights: dict[str, float], *rests_on: Evidence, passages: int = 100) -> tuple[float, float]:
+    found = asked(weights, rests_on, passages)
+    return found["asked"], found["lacks"]
+
+
+def test_a_row_of_another_device_lacks_what_was_asked_about() -> None:
+    row = Evidence(TABLE, TABLE.start, TABLE.start + 28, 1.0)
+    assert about({"code": 2.0, "pump": 2.0}, row) == (1.0, 0.0)  # in the header and in the title
+    assert about({"code": 1.0, "boiler": 3.0}, row) == (0.25, 1.0)
+    assert about({"code": 3.0, "boiler": 1.0}, row) == (0.75, pytest.approx(1 / 3))
+
+
+def test_what_stands_nowhere_is_not_held_against_what_is_cited() -> None:
+    row = Evidence(TABLE, TABLE.start, TABLE.start + 28, 1.0)
+    nowhere = math.log(2 * 100 + 2)
+    assert about({"code": 2.0, "app": nowhere}, row) == (1.0, 0.0)
+    assert about({"app": nowhere}, row) == (0.0, 0.0)
+    assert about({}) == (0.0, 0.0)

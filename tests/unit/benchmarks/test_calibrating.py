@@ -31,7 +31,7 @@ def rows(count=400, *, truth=6.0, embedder="e:1"):
         answerable = bool(random.random() < 1 / (1 + np.exp(-truth * (fit - 0.5))))
         right = answerable and bool(random.random() < 0.8)
         signals = {"fit": fit, "noise": noise, "strength": fit, "support": 0.5, "generated": 0.0,
-                   "doubt": 0.0}  # fmt: skip
+                   "doubt": 0.0, "asked": fit, "lacks": 0.5}  # fmt: skip
         name = "its own" if answerable else "left open"
         found.append(Row("set", name, f"q{number}", answerable, 1.0, number % 2 == 0, "quoted", signals, True, right,
                          embedder))  # fmt: skip
