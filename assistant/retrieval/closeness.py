@@ -34,14 +34,15 @@ def closeness(
         weights: inverse document frequencies of the question's terms.
         candidates: by number, a passage's terms in their order, heading and text apart.
     """
-    total = sum(weights.get(a, 0.0) + weights.get(b, 0.0) for a, b in asked)
-    if not total or not candidates:
-        return dict.fromkeys(candidates, 0.0)
     near = {id: _nearness(asked, parts) for id, parts in candidates.items()}
     counted = [
         (weights.get(a, 0.0) + weights.get(b, 0.0)) * (1 - sum(one[place] for one in near.values()) / len(near))
         for place, (a, b) in enumerate(asked)
+        if near
     ]
+    total = sum(counted)
+    if total <= 0:
+        return dict.fromkeys(candidates, 0.0)
     return {
         id: sum(weight * value for weight, value in zip(counted, values, strict=True)) / total
         for id, values in near.items()

@@ -321,6 +321,21 @@ def test_answers_are_asked_for_without_caution_and_once(tmp_path, monkeypatch, m
     assert list(collecting.collect(plan, "", 0, file)) == found
 
 
+def test_the_choice_of_explanations_is_fitted_alone_and_the_rest_stays(tmp_path, monkeypatch, made_base):
+    monkeypatch.setattr(groups, "of", lambda _: [made_base[1]])
+    out = tmp_path / "calibration.toml"
+    command = ["calibrate", "--data", str(tmp_path), "--out", str(out), "--scratch", str(tmp_path), "--seed", str(SEED)]
+    result = CliRunner().invoke(main, [*command, "--only-stretch"])
+    assert result.exit_code == 0, result.output
+    written = parsed(out.read_text("utf-8"))
+    assert [one.documents for one in written.stretch.fitted] == ["pump"]
+    assert msgspec.structs.replace(written, stretch=calibration().stretch) == calibration()
+    assert not list(tmp_path.glob("rows-*"))
+    text = out.read_bytes()
+    assert CliRunner().invoke(main, [*command, "--only-stretch"]).exit_code == 0
+    assert out.read_bytes() == text
+
+
 @pytest.fixture
 def made_base(tmp_path):
     folder = tmp_path / "documents"
