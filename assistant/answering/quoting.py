@@ -107,9 +107,9 @@ def best_quote(question: str, sentences: Sequence[Sentence]) -> Quote | None:
     """
     if not sentences:
         return None
-    best = max(range(len(sentences)), key=lambda index: (sentences[index].value, -index))
-    value = sentences[best].value
-    if value < _LEAST:
+    worth = [_worth(sentences, index) for index in range(len(sentences))]
+    best = max(range(len(sentences)), key=lambda index: (worth[index], -index))
+    if worth[best] < _LEAST:
         return None
     wide = wants_explanation(question, sentences) and not is_row(sentences[best].text)
     first, last = _explanation(sentences) if wide else _with_neighbour(sentences, best)
@@ -117,6 +117,19 @@ def best_quote(question: str, sentences: Sequence[Sentence]) -> Quote | None:
     held, value = start.passage, max(one.value for one in sentences[first : last + 1])
     evidence = Evidence(held, held.start + start.start, held.start + end.end, min(1.0, value))
     return Quote(evidence, start.shown if first == last else held.text[start.start : end.end])
+
+
+def _worth(sentences: Sequence[Sentence], index: int) -> float:
+    """What a sentence is chosen by: its value or that of a question right before it; a question answers nothing."""
+    own = sentences[index]
+    if _asks(own):
+        return 0.0
+    before = sentences[index - 1] if index else None
+    return max(own.value, before.value if before and before.passage is own.passage and _asks(before) else 0.0)
+
+
+def _asks(sentence: Sentence) -> bool:
+    return sentence.text.rstrip().endswith("?")
 
 
 def _with_neighbour(sentences: Sequence[Sentence], best: int) -> tuple[int, int]:

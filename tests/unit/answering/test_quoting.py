@@ -189,3 +189,12 @@ def test_an_explanation_stays_inside_its_passage() -> None:
 
 def test_a_row_is_quoted_alone_also_where_an_explanation_is_asked_for() -> None:
     assert quoted("Why does it show E06 Motor too hot?", TABLE).evidence.quote == "E06 | Motor too hot | 90 °C"
+
+
+def test_a_question_in_a_document_answers_nothing_and_what_stands_behind_it_does() -> None:
+    held = passage("When does the relief valve open? At 8 bar. Lorem ipsum dolor sit amet.")
+    quote = quoted("When does the relief valve open?", held)
+    assert quote is not None
+    assert "At 8 bar." in quote.shown
+    alone = passage("When does the relief valve open?")
+    assert quoted("When does the relief valve open?", alone) is None
