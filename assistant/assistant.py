@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 from assistant.dialogue.sessions import Sessions
 from assistant.errors import InputError, UsageError
+from assistant.ingest.cleaning import clean
 from assistant.protocols import Cancelled
 from assistant.retrieval.followup import standalone, subject
 from assistant.settings import Settings
@@ -444,7 +445,8 @@ def _places(store: Store, path: str | PathLike[str]) -> list[str]:
 
 
 def _worded(text: str) -> str:
-    """`text` as Unicode: half a surrogate pair, which a mis-encoded terminal hands over, becomes a question mark."""
+    """`text` as documents are read: without what nobody sees; half a surrogate pair becomes a question mark."""
+    text = clean(text.encode("utf-8", "replace").decode("utf-8"))
     if not text.strip():
         raise UsageError("The question is empty; put it in quotes behind the command.")
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return text

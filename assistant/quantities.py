@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from assistant.characters import plainly
+
 _UNITS = {
     "mm": 'mm cm m km µm um inch inches ft "',
     "kg": "kg g mg t lb lbs oz",
@@ -80,8 +82,14 @@ class Quantity:
 
 @lru_cache(maxsize=65536)
 def fold(word: str) -> str:
-    """Lower case without accents, after Unicode's canonical decomposition."""
-    decomposed = unicodedata.normalize("NFD", word.casefold())
+    """Lower case without accents, after Unicode's canonical decomposition; one script, see `plainly`."""
+    if word.isascii():
+        return word.lower()
+    return plainly(_unaccented(plainly(_unaccented(word)).casefold()))  # cases differ in what they look like
+
+
+def _unaccented(word: str) -> str:
+    decomposed = unicodedata.normalize("NFD", word)
     return "".join(character for character in decomposed if not unicodedata.combining(character))
 
 
@@ -128,6 +136,8 @@ def plain_number(number: str) -> str:
 
     "1.500" stays as it is: what it means depends on who wrote it, and 1.5 must never be confirmed by it.
     """
+    if not number.isascii():  # full-width, Arabic and other digits
+        number = "".join(str(unicodedata.decimal(character, character)) for character in number)
     if _EITHER.fullmatch(number):
         return number
     if _THOUSANDS.fullmatch(number):  # 1,200 is one thousand two hundred

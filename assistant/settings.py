@@ -91,7 +91,7 @@ class AnsweringSettings(Struct, frozen=True, forbid_unknown_fields=True):
         Literal["mixed", "quoted", "generated"],
         Meta(
             description="Who words answers: quoted leaves it to the documents and needs no generator, generated to the "
-            "model, mixed quotes explanations and lets the model word facts."
+            "model, mixed quotes explanations and lets a model that was measured to be good at it word facts."
         ),
     ] = "mixed"
 

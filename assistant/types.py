@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
+from assistant.characters import plainly
+
 AnswerStatus = Literal["answered", "abstained"]
 AnswerMode = Literal["generated", "quoted", "tool", "curated"]
 
@@ -111,9 +113,9 @@ class Passage:
         return self.heading_path[-1] if self.heading_path else self.title
 
     def searchable(self) -> str:
-        """The text that is embedded: title and headings, table header, then the passage itself."""
+        """The text that is embedded: title and headings, table header, then the passage; each word in one script."""
         headings = " > ".join(dict.fromkeys((self.title, *self.heading_path)))
-        return "\n".join(part for part in (headings, self.context, self.text) if part)
+        return plainly("\n".join(part for part in (headings, self.context, self.text) if part))
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,8 +44,10 @@ _SEARCHING = ("answerer", "retriever", "lexical", "index")
 class Parts:
     """The parts of one assistant, each made when it is first asked for."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, cautious: bool = True) -> None:
+        """Without `cautious` each question is answered, however weak the evidence: only for calibrating."""
         self.settings = settings
+        self._cautious = cautious
 
     @cached_property
     def library(self) -> ModelLibrary:
@@ -217,13 +219,15 @@ class Parts:
     def answerer(self) -> Answerer:
         """Makes answers; loads the generator at the first question that needs it."""
         answering, generator = self.settings.answering, self.settings.generator
+        entry = self.library.catalogue.find(generator.id)
+        words = answering.wording != "mixed" or entry is None or entry.words_facts
         limits = Limits(
             passages=answering.passages,
             prompt_tokens=answering.prompt_tokens,
             max_tokens=generator.max_tokens,
             temperature=generator.temperature,
-            caution=answering.caution,
-            wording=answering.wording,
+            caution=answering.caution if self._cautious else None,
+            wording=answering.wording if words else "quoted",
         )
         return Answerer(
             lambda: self.generator,

@@ -16,7 +16,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.plan import ROOT, Plan, Variant
 
 if TYPE_CHECKING:
-    from assistant import Assistant
+    from assistant import Assistant, Settings
 
 MANUALS = ROOT / "samples" / "manuals"
 QUESTIONS = ROOT / "samples" / "questions"
@@ -29,11 +29,16 @@ def opened(plan: Plan, variant: Variant, home: Path) -> Iterator[Assistant]:
     Imported here: a process that only starts others must stay small, because they inherit its peak memory.
     """
     from assistant import Assistant
+
+    with Assistant.open(settings(plan, variant, home)) as fieldmate:
+        yield fieldmate
+
+
+def settings(plan: Plan, variant: Variant, home: Path) -> Settings:
+    """The settings of this variant over the knowledge base in `home`."""
     from assistant.settings import load
 
-    settings = load(flags={"data_dir": home, "models_dir": Path(variant.models or plan.models), **variant.settings})
-    with Assistant.open(settings) as fieldmate:
-        yield fieldmate
+    return load(flags={"data_dir": home, "models_dir": Path(variant.models or plan.models), **variant.settings})
 
 
 def with_samples(plan: Plan) -> Path:

@@ -290,6 +290,11 @@ PUBLIC = ("assistant.Assistant", "assistant.Settings", "assistant.__version__", 
           "assistant.settings", "assistant.types", "assistant.errors", "assistant.protocols")  # fmt: skip
 BENCHMARKS_MAY = {
     ("benchmarks.ann", "assistant.wiring"): "embeds text for the comparison of vector indexes",
+    ("benchmarks.calibrating.asking", "assistant.wiring"): "asks without caution, which no setting can",
+    ("benchmarks.calibrating.sentences", "assistant.wiring"): "searches as that asks",
+    ("benchmarks.calibrating.sentences", "assistant.answering.quoting"): "asks it which questions want an explanation",
+    ("benchmarks.calibrating.sentences", "assistant.answering.reading"): "reads the sentences that are fitted on",
+    ("benchmarks.calibrating.sentences", "assistant.answering.stretch"): "fits over the features that are seen there",
     ("benchmarks.calibrating.fitting", "assistant.answering.confidence"): "fits what that module evaluates",
     ("benchmarks.calibrating.making", "assistant.answering.confidence"): "makes the file that that module reads",
     (

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from assistant.answering import confidence
-from assistant.answering.conflicts import conflict
+from assistant.answering.addressed import evidence_of, said, to_a_machine
+from assistant.answering.conflicts import conflict, meanings
 from assistant.answering.evidence import Gate, mistakable
 from assistant.answering.prompt import build
-from assistant.answering.quoting import asks_for_explanation, best_quote
+from assistant.answering.quoting import best_quote, wants_explanation
 from assistant.answering.reading import Sentence, Similarity, read, shown, standing
 from assistant.answering.signals import signals, unknown
 from assistant.answering.stream import plain, sentences
@@ -67,7 +68,8 @@ class Limits:
     prompt_tokens: int = 1200
     max_tokens: int = 160
     temperature: float = 0.0
-    caution: confidence.Caution = "normal"
+    caution: confidence.Caution | None = "normal"
+    """None: answers whatever was found, however weak; only for calibrating."""
     wording: Literal["mixed", "quoted", "generated"] = "mixed"
     """Who words answers: the documents, the generator, or the documents where an explanation is asked for."""
 
@@ -84,6 +86,7 @@ class _Draft:
     rests_on: list[Evidence] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     signals: dict[str, float] = field(default_factory=dict)
+    weights: Mapping[str, float] = field(default_factory=dict)
     quoted: bool = True
     differing: bool = False
     retrieved: float = 0.0
@@ -98,7 +101,10 @@ class _Draft:
         return (time.perf_counter() - self.started) * 1000
 
     def add(self, text: str, evidence: Evidence) -> Iterator[AnswerEvent]:
-        """Release `text` with its evidence."""
+        """Release `text` with its evidence, unless nothing in it answers anything."""
+        text = said(text, self.weights)
+        if not text:
+            return
         self.text += text
         self.support.append(evidence.score)
         self.rests_on.append(evidence)
@@ -164,7 +170,7 @@ class Answerer:
         """
         draft = _Draft(started if started is not None else time.perf_counter(), load=load_ms)
         found = search()
-        draft.retrieved = draft.elapsed()
+        draft.retrieved, draft.weights = draft.elapsed(), found.weights
         draft.stages.milliseconds |= found.stages
         yield Retrieved(found.hits)
         with draft.stages.of("judge"):
@@ -202,7 +208,7 @@ class Answerer:
         """Release steps, a quotation or the generator's sentences: what is worded best for this question."""
         yield from self._procedure(searched, found, draft)
         wording = self._limits.wording
-        words = wording == "generated" or (wording == "mixed" and not asks_for_explanation(searched))
+        words = wording == "generated" or (wording == "mixed" and not wants_explanation(searched, read_sentences))
         if not draft.text and words:
             yield from self._generated(question, found, read_sentences, draft, cancelled)
         if not draft.text and not cancelled():
@@ -211,13 +217,18 @@ class Answerer:
     def _conflicting(self, found: Found, draft: _Draft) -> Iterator[AnswerEvent]:
         """Release what another document says instead, where one does."""
         with draft.stages.of("gate"):
-            differing = conflict(draft.rests_on, [hit.passage for hit in found.hits], found.weights)
-        if differing is not None:
+            pieces = [piece for hit in found.hits for piece in evidence_of(hit.passage, found.weights)]
+            differing = conflict(draft.rests_on, pieces, found.weights)
+            others = meanings(found.text, draft.rests_on, pieces, found.weights)
+        told: list[tuple[str, tuple[Evidence, ...]]] = []
+        told += [(differing.told(), (differing.first, differing.other))] if differing is not None else []
+        told += [(others.told(), others.others)] if others is not None else []
+        for sentence, shown_beside in told:
             draft.differing = True
-            text = f"\n{differing.told()}"
+            text = f"\n{sentence}"
             draft.text += text
             yield TextDelta(text)
-            for evidence in (differing.first, differing.other):
+            for evidence in shown_beside:
                 yield from draft.cite(evidence)
 
     def _procedure(self, searched: str, found: Found, draft: _Draft) -> Iterator[AnswerEvent]:
@@ -236,10 +247,10 @@ class Answerer:
     def _warned(self, draft: _Draft) -> Iterator[AnswerEvent]:
         """Release the warnings beside what was answered."""
         for warning in beside(draft.rests_on):
-            text = f"\n{warning.quote}"
-            draft.text += text
-            yield TextDelta(text)
-            yield from draft.cite(warning)
+            if told := said(warning.quote, draft.weights):
+                draft.text += f"\n{told}"
+                yield TextDelta(f"\n{told}")
+                yield from draft.cite(warning)
 
     def _sections(self, found: Found) -> Iterator[Passage]:
         for id in found.ids[: self._limits.passages]:
@@ -268,12 +279,12 @@ class Answerer:
         budget = min(limits.prompt_tokens, generator.context_tokens - limits.max_tokens)
         candidates = [hit.passage for hit in found.hits[: limits.passages]]
         with draft.stages.of("tokenize"):
-            brief = not asks_for_explanation(question.text)
+            brief = not wants_explanation(question.text, read_sentences)
             count = generator.count_tokens
             prompt, passages = build(question.text, question.history, candidates, count, budget, brief=brief)
         with draft.stages.of("gate"):
-            gate = Gate(passages, found.weights)
-        said: set[frozenset[str]] = set()
+            gate = Gate([piece for one in passages for piece in evidence_of(one, found.weights)], found.weights)
+        known: set[frozenset[str]] = set()
 
         def cut_off() -> bool:
             return cancelled() or generator.usage.completion_tokens >= limits.max_tokens
@@ -282,9 +293,9 @@ class Answerer:
             with draft.stages.of("gate"):
                 sentence = plain(marked_up)
                 key = frozenset(terms(sentence))
-                if key and key in said:
+                if key and key in known:
                     break  # a model that repeats itself has nothing more to say
-                said.add(key)
+                known.add(key)
                 verdict = gate.judge(sentence)
                 evidence = verdict.evidence if verdict.supported else None
                 unclear = evidence is not None and mistakable(sentence, evidence.quote, found.text)
@@ -298,7 +309,7 @@ class Answerer:
                 yield from draft.add(shown(evidence, read_sentences), evidence)
                 break
             yield from draft.add(sentence, evidence)
-            draft.quoted = False
+            draft.quoted = not draft.text
         draft.usage = generator.usage
         for name, taken in generator.stages.items():
             draft.stages.milliseconds[name] = draft.stages.milliseconds.get(name, 0.0) + taken
@@ -376,6 +387,7 @@ def abstention(hits: Sequence[Hit]) -> str:
 
 
 def _place(hit: Hit) -> str:
+    named = hit.passage.section != hit.passage.title and not to_a_machine(hit.passage.section)
     page = f", page {hit.passage.page}" if hit.passage.page is not None else ""
-    section = f", “{hit.passage.section}”" if hit.passage.section != hit.passage.title else ""
+    section = f", “{hit.passage.section}”" if named else ""
     return f"{hit.passage.document}{section}{page}"

@@ -1,5 +1,6 @@
 """How far to trust an answer: evidence strength before a token is spent, confidence after. Pure but for one data file.
 
+A question is refused where the evidence is too weak to begin with, or where what was found to say is likely wrong.
 The numbers are logistic regressions fitted on labelled questions by `python -m benchmarks calibrate` and kept, with
 what they were fitted on and the error rates they gave, in `calibration.toml` beside this module.
 """
@@ -17,7 +18,7 @@ import msgspec
 
 Caution = Literal["low", "normal", "high"]
 CAUTIONS: tuple[Caution, ...] = ("low", "normal", "high")
-VERSION = 2
+VERSION = 3
 """Of the file's form."""
 
 
@@ -33,8 +34,25 @@ class Regression(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return 1 / (1 + math.exp(-max(-60.0, min(60.0, value))))
 
 
+class ReadOf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What of one set of questions the choice of stretches was fitted on."""
+
+    documents: str
+    questions: int
+    """That want an explanation."""
+    sentences: int
+    belonging: int
+    """Sentences that belong to a right answer."""
+
+
+class Stretches(Regression, frozen=True, forbid_unknown_fields=True):
+    """The regression that explanations are chosen by, with what it was fitted on."""
+
+    fitted: list[ReadOf]
+
+
 class Refused(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How often questions of one kind were refused, of those that nothing was fitted on."""
+    """How often questions of one kind were refused, by threshold or floor, of those that nothing was fitted on."""
 
     documents: str
     questions: str
@@ -71,10 +89,14 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: int
     thresholds: dict[Caution, float]
     """Least evidence strength at which a question is answered, by caution."""
+    floors: dict[Caution, float]
+    """Least confidence at which an answer is shown, by caution."""
     evidence: Regression
     """Over `assistant.answering.signals`; positive: the passages hold the answer."""
     answer: Regression
     """Over `outcome`; positive: what was answered is right."""
+    stretch: Stretches
+    """Over `assistant.answering.stretch`; positive: a sentence belongs to the explanation."""
     measured: Calibrated
 
 
@@ -98,14 +120,14 @@ def strength(signals: Mapping[str, float]) -> float:
     return calibration().evidence(signals) if signals else 0.0
 
 
-def threshold(caution: Caution) -> float:
-    """Least strength at which a question is answered."""
-    return calibration().thresholds[caution]
+def threshold(caution: Caution | None) -> float:
+    """Least strength at which a question is answered; None: whatever was found, which only calibrating asks for."""
+    return calibration().thresholds[caution] if caution is not None else 0.0
 
 
-def floor(caution: Caution) -> float:
-    """Least confidence at which an answer is shown."""
-    return {"low": 0.1, "normal": 0.2, "high": 0.3}[caution]
+def floor(caution: Caution | None) -> float:
+    """Least confidence at which an answer is shown; None: see `threshold`."""
+    return calibration().floors[caution] if caution is not None else 0.0
 
 
 def outcome(

@@ -1,6 +1,7 @@
-"""Documents that say the same thing with different numbers: shown side by side, with their dates, never merged. Pure.
+"""Documents that say the same thing with different numbers, or give one code different meanings. Pure.
 
-Which one holds is not for a program to decide: the newer document may be of another variant of the device.
+They are shown side by side, with their dates, never merged. Which one holds is not for a program to decide: the newer
+document may be of another variant of the device, and E07 is a fault of the pump and another one of the boiler.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from assistant.answering.evidence import negated
-from assistant.answering.tables import is_row
-from assistant.quantities import quantities
+from assistant.answering.tables import CELL, header_of, is_row, spelled_out
+from assistant.quantities import identifiers, quantities
 from assistant.retrieval.terms import terms
 from assistant.sentences import iter_sentences
 from assistant.types import Evidence, Passage
@@ -20,6 +21,10 @@ _SAME = 0.75
 """Least share of the words of two sentences, numbers apart, that they have in common to be one statement."""
 _FEWEST_WORDS = 2
 """Words that a statement must have in common with another beside its numbers."""
+_MOST_OTHERS = 2
+"""Other meanings of a code that are told."""
+_CODE_WORDS = 2
+"""Words of a cell that holds a code alone: "E07", "Fault E07"."""
 _NUMBER = re.compile(r"\d")
 
 
@@ -55,6 +60,57 @@ def conflict(
                     if _differ(stated, other):
                         return Conflict(stated.evidence, other.evidence)
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Meanings:
+    """What other documents say that a code of the question means."""
+
+    code: str
+    others: tuple[Evidence, ...]
+
+    def told(self) -> str:
+        """All, each with its document and date."""
+        return f"{self.code.upper()} has other meanings: " + "; ".join(map(_lists, self.others)) + "."
+
+
+def meanings(
+    question: str, answered: Sequence[Evidence], passages: Sequence[Passage], weights: Mapping[str, float]
+) -> Meanings | None:
+    """What other documents than the answer's list below the code that `question` asks about; None without.
+
+    Args:
+        question: the text that was searched for.
+        answered: what the answer rests on.
+        passages: what was found for the question.
+        weights: the question's terms: a document that the question names is not held against one that it does not.
+    """
+    codes = identifiers(question)
+    if len(codes) != 1:
+        return None
+    known = {evidence.passage.document for evidence in answered}
+    if not any(codes & identifiers(f"{one.quote} {one.passage.section}") for one in answered):
+        return None  # the answer is about something else
+    others: dict[str, Evidence] = {}
+    for passage in passages:
+        if passage.document in known or any(_only_first_named(one, passage, weights) for one in answered):
+            continue
+        row = next(_listed(passage, codes), None)
+        if row is not None:
+            others.setdefault(passage.document, row)
+    return Meanings(next(iter(codes)), tuple(others.values())[:_MOST_OTHERS]) if others else None
+
+
+def _listed(passage: Passage, codes: set[str]) -> Iterator[Evidence]:
+    """The rows of a passage's tables that begin with the code."""
+    for start, end in iter_sentences(passage.text, passage.abbreviations):
+        text = passage.text[start:end]
+        first = text.split(CELL)[0]
+        if is_row(text) and len(first.split()) <= _CODE_WORDS and identifiers(first) == codes:
+            line = passage.text.find("\n", end)  # a cell of several sentences
+            yield Evidence(
+                passage, passage.start + start, passage.start + (line if line >= 0 else len(passage.text)), 1.0
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +154,14 @@ def _only_first_named(evidence: Evidence, other: Passage, weights: Mapping[str, 
 
 
 def _says(evidence: Evidence) -> str:
-    passage = evidence.passage
-    dated = f" ({passage.dated})" if passage.dated else ""
-    return f"{passage.document}{dated} says “{' '.join(evidence.quote.split())}”"
+    return f"{_named(evidence.passage)} says “{' '.join(evidence.quote.split())}”"
+
+
+def _lists(row: Evidence) -> str:
+    passage = row.passage
+    columns = header_of(row.start - passage.start, passage.text, passage.context)
+    return f"{_named(passage)} lists “{spelled_out(row.quote, columns)}”"
+
+
+def _named(passage: Passage) -> str:
+    return f"{passage.document} ({passage.dated})" if passage.dated else passage.document

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from assistant.answering.addressed import for_readers, headings_for_readers, to_a_machine
 from assistant.types import Passage, Prompt, Turn
 
 INSTRUCTIONS = (
@@ -58,9 +59,13 @@ def build(
 
 
 def render(passage: Passage) -> str:
-    """A passage as the model sees it: where it stands, then its text; it depends on nothing but the passage."""
-    heading = " > ".join(dict.fromkeys((passage.title, *passage.heading_path)))
-    parts = (f"Excerpt from {heading}:", passage.context, passage.text)
+    """A passage as the model sees it: where it stands, then its text; it depends on nothing but the passage.
+
+    What speaks to the model instead of a reader is left out: a model of this size cannot tell an excerpt from an order.
+    """
+    heading = " > ".join(headings_for_readers(passage)) or "a document"
+    context = "" if to_a_machine(passage.context) else passage.context
+    parts = (f"Excerpt from {heading}:", context, for_readers(passage))
     return "\n".join(part for part in parts if part) + "\n\n"
 
 

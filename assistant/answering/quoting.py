@@ -1,8 +1,8 @@
 """Answering without a model: the sentences of the passages that fit a question best. Pure.
 
 What is shown is verbatim, but for table rows: they are shown with their column names, and cited verbatim. A question
-for a fact gets the sentence that states it; one for an explanation gets the stretch of its passage that has to do with
-it, because what explains something is seldom one sentence.
+for a fact gets the sentence that states it; one for an explanation gets the stretch of a passage that is most likely
+the whole of it, because what explains something is seldom one sentence.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from assistant.answering.confidence import calibration
 from assistant.answering.reading import Sentence
+from assistant.answering.stretch import best_stretch, features
 from assistant.answering.tables import is_row
 from assistant.types import Evidence
 
@@ -19,16 +21,46 @@ _LEAST = 0.15
 """Below this value a sentence answers nothing. Whether to answer at all was decided before, by calibrated evidence."""
 _NEXT_BELONGS = 0.85
 """A neighbour with at least this share of the best value is quoted with it."""
-_BESIDE_THE_POINT = 0.2
-"""Sentences that fit less are left out at the ends of an explanation (open Smart-TV set, see benchmarks/LOG.md)."""
-_NEIGHBOURS_SHARE = 0.5
-"""What a sentence of an explanation has of its fit from the better of its neighbours."""
+_NAMES_A_SECTION = 0.6
+"""Share of a question's terms, by weight, from which a heading that holds them is what it asks about (open Smart-TV
+set, see benchmarks/LOG.md)."""
 _ASKS_FOR_EXPLANATION = re.compile(
-    r"\bhow (do|can|to|should|would|must|does|is|are|did)\b|^\W*(can|could|is it possible|explain|please|i |my |why|"
+    r"\bhow (do|can|to|should|would|must|does|is|are|did)\b|^\W*(can|could|is it possible|explain|please|why|"
     r"describe|tell)|\bwhat (should|can|happens|will|to do)\b|"
+    r"\bwhere (to|(do|does|did|can|could|should|would|must|may) (i|we|you|one))\b|"
     r"\b(steps|procedure|instructions|explain|different|kinds of|functions|features)\b|"
     r"^\W*(wie (kann|muss|soll|sollte|\w+[et]) (ich|man|wir)|warum|weshalb|wozu|erklär\w*|beschreib\w*)\b|"
     r"^\W*(c[oó]mo (se|puedo|debo|debe|hay que|\w{3,}o)|por qué|para qué|expli\w+|describ\w+)\b",
+    re.IGNORECASE,
+)
+_TELLS = re.compile(r"^\W*(i|my) ", re.IGNORECASE)
+"""Who begins with what is the matter wants to know what to do, unless a figure is asked for."""
+_HOW_MUCH = (
+    r"how (big|close|cold|deep|far|fast|heavy|high|hot|large|late|little|long|loud|low|many|much|often|old|quickly|"
+    r"short|slow|small|soon|strong|tall|thick|thin|warm|wide)"
+)
+_QUANTITY = (
+    "age amount amperage angle capacity charge code concentration cost count current date day deadline density depth "
+    "diameter distance dose duration figure flow force frequency height hour interval length level limit load mass "
+    "maximum minimum minute month number part percentage period power pressure price quantity range rate rating ratio "
+    "resistance resolution size speed temperature thickness time tolerance torque value voltage volume wattage weight "
+    "width year"
+)
+_UNIT = (
+    "ampere amp bar byte celsius centimeter centimetre degree fahrenheit feet foot gram hertz inche inch kelvin "
+    "kilogram kilometer kilometre kilowatt liter litre megabyte meter metre mile millimeter millimetre millisecond "
+    "newton ohm pascal percent pixel pound psi rpm second ton volt watt week % °c °f cm db gb hz kg khz km kw mb mhz "
+    "ml mm nm"
+)
+_ASKS_FOR_VALUE = re.compile(
+    rf"\b({_HOW_MUCH}|when|who|whom|whose)\b|"
+    # "which spare part number", "what is the maximum water pressure of …", "at what temperature", "in which year"
+    r"\b(what|which)(['’]s| is| are| was| were)?( the| a| an| its| my| your| this)?( [\w-]+){0,2}? "
+    rf"({'|'.join(_QUANTITY.split())})s?(?=\W*$|[,;:?]| (at|between|by|can|did|do|does|during|for|from|has|have|in|is|"
+    r"are|was|were|may|must|of|on|per|shall|should|to|under|when|will|with|would)\b)|"
+    # "in bar", "how many … per second", "which volts"
+    rf"\b(in|of|per|to|what|which) ({'|'.join(_UNIT.split())})s?"
+    r"(?=\W*$|[,;:?]| (are|at|do|does|for|is|must|per|when)\b)",
     re.IGNORECASE,
 )
 
@@ -43,7 +75,24 @@ class Quote:
 
 def asks_for_explanation(question: str) -> bool:
     """Whether `question` asks how, why or whether, rather than for one fact."""
-    return bool(_ASKS_FOR_EXPLANATION.search(question))
+    if _ASKS_FOR_EXPLANATION.search(question):
+        return True
+    return bool(_TELLS.search(question)) and not re.search(rf"\b{_HOW_MUCH}\b", question, re.IGNORECASE)
+
+
+def wants_explanation(question: str, sentences: Sequence[Sentence]) -> bool:
+    """Whether an explanation answers `question`: it asks for one, or for what a section is about.
+
+    A question in the words of a heading wants what stands below it, unless it wants a value from there.
+
+    Args:
+        question: the text that was searched for.
+        sentences: of the passages that were found for it, best passage first.
+    """
+    if asks_for_explanation(question):
+        return True
+    named = sentences[0].named if sentences and not sentences[0].rank else 0.0
+    return named >= _NAMES_A_SECTION and not _ASKS_FOR_VALUE.search(question)
 
 
 def best_quote(question: str, sentences: Sequence[Sentence]) -> Quote | None:
@@ -62,10 +111,10 @@ def best_quote(question: str, sentences: Sequence[Sentence]) -> Quote | None:
     value = sentences[best].value
     if value < _LEAST:
         return None
-    wide = asks_for_explanation(question) and not is_row(sentences[best].text)
-    first, last = _explanation(sentences, best) if wide else _with_neighbour(sentences, best)
+    wide = wants_explanation(question, sentences) and not is_row(sentences[best].text)
+    first, last = _explanation(sentences) if wide else _with_neighbour(sentences, best)
     start, end = sentences[first], sentences[last]
-    held = start.passage
+    held, value = start.passage, max(one.value for one in sentences[first : last + 1])
     evidence = Evidence(held, held.start + start.start, held.start + end.end, min(1.0, value))
     return Quote(evidence, start.shown if first == last else held.text[start.start : end.end])
 
@@ -81,27 +130,7 @@ def _with_neighbour(sentences: Sequence[Sentence], best: int) -> tuple[int, int]
     return best, best
 
 
-def _explanation(sentences: Sequence[Sentence], best: int) -> tuple[int, int]:
-    """Indices of the first and last sentence of the stretch around the best that has to do with the question.
-
-    Each sentence counts by its words and by how far it fits above what is beside the point; the stretch with the
-    largest sum is the one (Kadane's algorithm, in both directions from the best sentence).
-    """
-    passage = sentences[best].passage
-    inside = [index for index, one in enumerate(sentences) if one.passage is passage]
-
-    def gain(index: int) -> float:
-        fits = [sentences[other].fit for other in (index - 1, index + 1) if other in inside]
-        own = sentences[index].fit
-        fit = (1 - _NEIGHBOURS_SHARE) * own + _NEIGHBOURS_SHARE * max(fits, default=own)
-        return (fit - _BESIDE_THE_POINT) * len(sentences[index].text.split())
-
-    def furthest(path: Sequence[int]) -> int:
-        reached, total, most = best, 0.0, 0.0
-        for index in path:
-            total += gain(index)
-            if total > most:
-                reached, most = index, total
-        return reached
-
-    return furthest(range(best - 1, inside[0] - 1, -1)), furthest(range(best + 1, inside[-1] + 1))
+def _explanation(sentences: Sequence[Sentence]) -> tuple[int, int]:
+    """Indices of the first and last sentence of the stretch that most likely is the explanation."""
+    belongs = calibration().stretch
+    return best_stretch(sentences, [belongs(one) for one in features(sentences)])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from assistant.answering.addressed import evidence_of
 from assistant.answering.tables import header_of, is_row, spelled_out
 from assistant.retrieval.terms import terms
 from assistant.sentences import iter_sentences
@@ -46,6 +47,8 @@ class Sentence:
     """Share of the question's terms, by weight, that it holds; those of the headings count half."""
     cosine: float
     """Similarity of meaning to the question, 0 to 1; 0 where it was not compared."""
+    named: float
+    """Share of the question's terms, by weight, that the heading of its passage's section holds."""
 
     @property
     def text(self) -> str:
@@ -71,7 +74,7 @@ class Sentence:
 def read(
     question: str, weights: Mapping[str, float], passages: Sequence[Passage], similarity: Similarity
 ) -> tuple[Sentence, ...]:
-    """The sentences of `passages` in reading order; a table's header, which answers nothing by itself, is left out.
+    """The sentences of `passages` in reading order, without table headers and what speaks to a machine: no answers.
 
     Args:
         question: the text that was searched for.
@@ -79,7 +82,12 @@ def read(
         passages: best first.
         similarity: cosine similarities of texts to the question.
     """
-    found = [one for rank, passage in enumerate(passages) for one in _sentences(passage, rank, weights)]
+    found = [
+        one
+        for rank, passage in enumerate(passages)
+        for piece in evidence_of(passage, weights)
+        for one in _sentences(piece, rank, weights)
+    ]
     found = found[:MOST_SENTENCES]
     likeliest = sorted(range(len(found)), key=lambda index: (found[index].rank, -found[index].covered, index))
     first = [index for index in likeliest if found[index].rank == 0][: _MOST_COMPARED // 2]
@@ -112,6 +120,8 @@ def _inside(evidence: Evidence, sentences: Sequence[Sentence]) -> list[Sentence]
 def _sentences(passage: Passage, rank: int, weights: Mapping[str, float]) -> list[Sentence]:
     above = frozenset(terms(" \n ".join((passage.title, *passage.heading_path))))
     total = sum(weights.values()) or 1.0
+    section = frozenset(terms(passage.section))
+    named = sum(weight for term, weight in weights.items() if term in section) / total
     found = []
     for start, end in iter_sentences(passage.text, passage.abbreviations):
         if _is_header(passage, start, end):
@@ -121,7 +131,7 @@ def _sentences(passage: Passage, rank: int, weights: Mapping[str, float]) -> lis
             weight * (1.0 if term in held else _HEADING_SHARE if term in above else 0.0)
             for term, weight in weights.items()
         )
-        found.append(Sentence(passage, rank, start, end, held, above, share / total, 0.0))
+        found.append(Sentence(passage, rank, start, end, held, above, share / total, 0.0, named))
     return found
 
 

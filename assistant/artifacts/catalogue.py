@@ -105,6 +105,9 @@ class Entry(Struct, frozen=True, forbid_unknown_fields=True):
     """Key/value state of one token in f16; None where there is none."""
     instruct: bool = False
     """Whether it was trained to follow instructions in a chat template."""
+    words_facts: bool = True
+    """Whether its words answer a question for a fact better than the documents' own; false where it was measured not to
+    (see benchmarks/LOG.md)."""
     default: bool = False
     dimensions: Positive | None = None
     """Length of an embedder's vectors."""

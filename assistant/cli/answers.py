@@ -7,8 +7,7 @@ import sys
 import textwrap
 from collections.abc import Iterable
 
-import click
-
+from assistant.cli.terminal import Styled, echo, line, styled
 from assistant.types import Answer, AnswerDone, AnswerEvent, Citation, CitationFound, Hit, Retrieved, TextDelta
 
 _QUOTE_CHARACTERS = 320
@@ -25,33 +24,33 @@ def show(events: Iterable[AnswerEvent]) -> Answer:
         elif isinstance(event, TextDelta):
             if waiting:
                 waiting = _clear()
-            click.echo(pending, nl=False)
+            echo(pending, nl=False)
             text = event.text.rstrip()
             # White space goes out with the next sentence, so that a citation's number stands behind its own.
             pending = event.text[len(text) :]
-            click.echo(text, nl=False)
+            echo(text, nl=False)
             sys.stdout.flush()
         elif isinstance(event, CitationFound):
-            click.echo(click.style(f" [{event.number}]", fg="cyan"), nl=False)
+            echo(styled(f" [{event.number}]", fg="cyan"), nl=False)
             sys.stdout.flush()
         elif isinstance(event, AnswerDone):
             answer = event.answer
     if waiting:
         _clear()
-    click.echo()
+    echo()
     if answer is None:
         raise RuntimeError("an answer ended without AnswerDone")
     for number, citation in enumerate(answer.citations, 1):
-        click.echo(_cited(number, citation))
-    click.echo(click.style(_summary(answer), dim=True))
+        echo(*_cited(number, citation))
+    echo(styled(_summary(answer), dim=True))
     return answer
 
 
 def place(document: str, section: str, title: str, page: int | None, dated: str | None = None) -> str:
     """Where something stands, for people: document, section, page, and of when the document is."""
-    parts = [document]
+    parts = [line(document)]
     if section and section != title:
-        parts.append(f"“{section}”")
+        parts.append(f"“{line(section)}”")
     if page is not None:
         parts.append(f"page {page}")
     return ", ".join(parts) + (f" ({dated})" if dated else "")
@@ -64,25 +63,23 @@ def _announce(hits: tuple[Hit, ...]) -> bool:
     passage = hits[0].passage
     where = place(passage.document, passage.section, passage.title, passage.page)
     width = shutil.get_terminal_size().columns
-    click.echo(
-        click.style(textwrap.shorten(f"Reading {where}", width - 2, placeholder=" …"), dim=True), err=True, nl=False
-    )
+    echo(styled(textwrap.shorten(f"Reading {where}", width - 2, placeholder=" …"), dim=True), err=True, nl=False)
     return True
 
 
 def _clear() -> bool:
-    click.echo("\r\033[K", err=True, nl=False)
+    echo(Styled("\r\033[K"), err=True, nl=False)
     return False
 
 
-def _cited(number: int, citation: Citation) -> str:
+def _cited(number: int, citation: Citation) -> tuple[str, ...]:
     where = place(citation.document, citation.section, citation.title, citation.page, citation.dated)
     quote = " ".join(citation.quote.split())
     if len(quote) > _QUOTE_CHARACTERS:
         quote = quote[:_QUOTE_CHARACTERS].rstrip() + " …"
     body = textwrap.fill(f"“{quote}”", max(40, shutil.get_terminal_size().columns - 2), initial_indent="    ",
                          subsequent_indent="    ")  # fmt: skip
-    return f"{click.style(f'[{number}]', fg='cyan')} {where}\n{body}"
+    return styled(f"[{number}]", fg="cyan"), f" {where}\n{body}"
 
 
 def _summary(answer: Answer) -> str:

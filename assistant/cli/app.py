@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from assistant.cli.terminal import echo, escaped
+
 if TYPE_CHECKING:
     from assistant.assistant import Assistant
     from assistant.settings import Settings
@@ -130,13 +132,13 @@ def scope_options(command: Any) -> Any:
 
 def print_json(value: object) -> None:
     """Print one object on one line of standard output."""
-    click.echo(json.dumps(value, ensure_ascii=False))
+    click.echo(escaped(json.dumps(value, ensure_ascii=False)))
 
 
 def say_notice(assistant: Assistant) -> None:
     """Say on standard error while answers do not come from the chosen embedder."""
     if notice := assistant.notice:
-        click.echo(notice, err=True)
+        echo(notice, err=True)
 
 
 def words(text: str) -> str:

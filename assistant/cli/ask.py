@@ -19,6 +19,7 @@ from assistant.cli.app import (
     scope_options,
     words,
 )
+from assistant.cli.terminal import echo, styled
 from assistant.errors import InputError, UsageError
 from assistant.types import Scope
 
@@ -55,7 +56,7 @@ def ask(app: App, question: str | None, as_json: bool, file: Path | None, scope:
                 sys.stdout.flush()
                 continue
             if file is not None:
-                click.echo(click.style(f"\n{text}", bold=True))
+                echo(styled(f"\n{text}", bold=True))
             show(assistant.ask(text, scope=scope))
 
 

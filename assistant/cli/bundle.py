@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from assistant.cli.app import App, Command, Group, print_json
+from assistant.cli.terminal import echo
 from assistant.errors import UsageError
 
 if TYPE_CHECKING:
@@ -63,8 +64,8 @@ def keys(app: App, file: Path, passphrase: bool, comment: str, as_json: bool) ->
     if as_json:
         print_json({"private": str(file), "public": f"{file}.pub", "key": key.text, "fingerprint": key.fingerprint})
         return
-    click.echo(key.line)
-    click.echo(
+    echo(key.line)
+    echo(
         f"The private key is in {file}, the public one in {file}.pub; its fingerprint is {key.fingerprint}. "
         f"On each device, run `fieldmate update --trust {file.name}.pub`.",
         err=True,
@@ -99,7 +100,7 @@ def kb(
     if as_json:
         print_json({"bundle": str(out.absolute()), "bytes": size, **_fields(manifest)})
     else:
-        click.echo(f"{_described(manifest)} is in {out} ({size / 1e6:.1f} MB).")
+        echo(f"{_described(manifest)} is in {out} ({size / 1e6:.1f} MB).")
 
 
 @bundle.command()
@@ -121,12 +122,12 @@ def show(app: App, file: Path, as_json: bool) -> None:
     if as_json:
         print_json({"trusted": key is not None, **_fields(manifest)})
         return
-    click.echo(f"{_described(manifest)}, made {manifest.made_at} by Fieldmate {manifest.made_by}.")
-    click.echo(f"Embedder: {manifest.embedder or 'none'}")
+    echo(f"{_described(manifest)}, made {manifest.made_at} by Fieldmate {manifest.made_by}.")
+    echo(f"Embedder: {manifest.embedder or 'none'}")
     if key is None:
-        click.echo("Not signed by a key that this device trusts: nothing of this is certain.", err=True)
+        echo("Not signed by a key that this device trusts: nothing of this is certain.", err=True)
     else:
-        click.echo(f"Signed by {key.fingerprint} {key.comment}".rstrip())
+        echo(f"Signed by {key.fingerprint} {key.comment}".rstrip())
 
 
 @click.command(cls=Command)
@@ -188,7 +189,7 @@ def update(
     if as_json:
         print_json(report.to_dict())
     else:
-        click.echo(_told(report))
+        echo(_told(report))
 
 
 def _update(assistant: Assistant, source: str, allow_older: bool, new_signer: bool) -> UpdateReport:
@@ -226,9 +227,9 @@ def _trust(app: App, trusted: str | None, distrusted: str | None, as_json: bool)
         return
     shown = f"{key.fingerprint} {key.comment}".rstrip()
     if trusted is not None:
-        click.echo(f"Bundles signed by {shown} are trusted{' from now on' if changed else ' already'}.")
+        echo(f"Bundles signed by {shown} are trusted{' from now on' if changed else ' already'}.")
     else:
-        click.echo(f"Bundles signed by {shown} are {'trusted no longer' if changed else 'not trusted anyway'}.")
+        echo(f"Bundles signed by {shown} are {'trusted no longer' if changed else 'not trusted anyway'}.")
 
 
 def _list(app: App, assistant: Assistant, as_json: bool) -> None:
@@ -243,13 +244,13 @@ def _list(app: App, assistant: Assistant, as_json: bool) -> None:
     for one in installed:
         back = ", can go back" if one.undo else ""
         signer = PublicKey(one.signer).fingerprint
-        click.echo(
+        echo(
             f"{one.name}: version {one.version}, published {one.made_at} by {signer}, here since {one.applied_at}{back}"
         )
     for key in trusted:
-        click.echo(f"trusted: {key.fingerprint} {key.comment}".rstrip())
+        echo(f"trusted: {key.fingerprint} {key.comment}".rstrip())
     if not installed:
-        click.echo("No bundle is installed; `fieldmate update FILE` installs one.", err=True)
+        echo("No bundle is installed; `fieldmate update FILE` installs one.", err=True)
 
 
 def _private(path: Path) -> PrivateKey:

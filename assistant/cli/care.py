@@ -8,6 +8,7 @@ import click
 
 from assistant.cli.app import App, Command, print_json
 from assistant.cli.progress import Bar
+from assistant.cli.terminal import echo, line
 from assistant.errors import KnowledgeBaseError
 from assistant.upkeep import Mended
 
@@ -42,30 +43,28 @@ def verify(ctx: click.Context, repair: bool, as_json: bool) -> None:
             if as_json:
                 print_json(verdict.to_dict())
             for problem in () if as_json else verdict.problems:
-                click.echo(f"{problem.part}: {problem.message}")
+                echo(f"{problem.part}: {problem.message}")
             if not as_json:
                 said = f"{verdict.documents} documents and {verdict.passages} passages are as they were written."
-                click.echo(
-                    said if sound else "Run `fieldmate verify --repair` to mend what can be mended.", err=not sound
-                )
+                echo(said if sound else "Run `fieldmate verify --repair` to mend what can be mended.", err=not sound)
     if not sound:
         ctx.exit(KnowledgeBaseError.exit_code)
 
 
 def _print_mended(mended: Mended) -> None:
     for problem in mended.found:
-        click.echo(f"found: {problem.message}")
+        echo(f"found: {problem.message}")
     for source in mended.read_again:
-        click.echo(f"read again: {source}")
+        echo(f"read again: {line(source)}")
     for source in mended.lost:
-        click.echo(f"lost: {source}; it was damaged and its file is not there. Add the document again.", err=True)
+        echo(f"lost: {line(source)}; it was damaged and its file is not there. Add the document again.", err=True)
     if mended.unnamed:
-        click.echo(f"lost: {mended.unnamed} documents that nothing is known of; restore a backup.", err=True)
+        echo(f"lost: {mended.unnamed} documents that nothing is known of; restore a backup.", err=True)
     for problem in mended.left:
-        click.echo(f"still wrong: {problem.message} Restore a backup, or add the documents again.", err=True)
+        echo(f"still wrong: {problem.message} Restore a backup, or add the documents again.", err=True)
     if mended.aside:
-        click.echo(f"The damaged file is kept as {mended.aside}.", err=True)
-    click.echo(
+        echo(f"The damaged file is kept as {mended.aside}.", err=True)
+    echo(
         f"{mended.kept} documents were sound, {len(mended.read_again)} were read again, {mended.embedded} passages "
         "were embedded again."
         if mended.found
@@ -93,7 +92,7 @@ def backup(app: App, file: Path, as_json: bool) -> None:
     if as_json:
         print_json({"backup": str(file.absolute()), "bytes": size})
     else:
-        click.echo(f"Backed up into {file} ({size / 1e6:.1f} MB).")
+        echo(f"Backed up into {file} ({size / 1e6:.1f} MB).")
 
 
 @click.command(cls=Command)
@@ -117,6 +116,6 @@ def restore(app: App, file: Path, as_json: bool) -> None:
     if as_json:
         print_json({"restored": str(file.absolute()), "documents": count, "damaged": str(aside) if aside else None})
         return
-    click.echo(f"Restored {count} documents from {file}.")
+    echo(f"Restored {count} documents from {file}.")
     if aside:
-        click.echo(f"The damaged knowledge base was moved to {aside}.", err=True)
+        echo(f"The damaged knowledge base was moved to {aside}.", err=True)

@@ -9,6 +9,7 @@ import click
 from assistant.assistant import Assistant
 from assistant.cli.answers import place, show
 from assistant.cli.app import App, Command, caution_option, generator_option, print_json, say_notice, scope_options
+from assistant.cli.terminal import echo
 from assistant.types import Answer, Scope
 
 _SESSION = "chat"
@@ -38,7 +39,7 @@ def chat(app: App, as_json: bool, scope: Scope) -> None:
         say_notice(assistant)
         if prompt:
             _edit_lines()
-            click.echo(_HELP, err=True)
+            echo(_HELP, err=True)
         last: Answer | None = None
         while (line := _read(prompt)) is not None:
             text = line.strip()
@@ -50,7 +51,7 @@ def chat(app: App, as_json: bool, scope: Scope) -> None:
             elif text == "/sources":
                 _sources(last, as_json)
             elif text.startswith("/"):
-                click.echo(_HELP, err=True)
+                echo(_HELP, err=True)
             elif text:
                 last = _answer(assistant, text, scope, as_json)
 
@@ -82,7 +83,7 @@ def _read(prompt: str) -> str | None:
 
 def _sources(answer: Answer | None, as_json: bool) -> None:
     if answer is None:
-        click.echo("No question has been asked yet.", err=True)
+        echo("No question has been asked yet.", err=True)
         return
     if as_json:
         print_json([hit.to_dict() for hit in answer.hits])
@@ -90,4 +91,4 @@ def _sources(answer: Answer | None, as_json: bool) -> None:
     for number, hit in enumerate(answer.hits, 1):
         passage = hit.passage
         where = place(passage.document, passage.section, passage.title, passage.page, passage.dated)
-        click.echo(f"{number}. {where}  ({hit.score:.2f})\n{passage.text}\n")
+        echo(f"{number}. {where}  ({hit.score:.2f})\n{passage.text}\n")

@@ -7,6 +7,7 @@ from dataclasses import asdict
 import click
 
 from assistant.cli.app import App, Command, print_json
+from assistant.cli.terminal import echo, styled
 
 _MARKS = {"ok": ("ok", "green"), "note": ("note", "yellow"), "problem": ("problem", "red")}
 
@@ -32,5 +33,5 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
     else:
         for finding in findings:
             word, colour = _MARKS[finding.state]
-            click.echo(f"{click.style(word.ljust(8), fg=colour)} {finding.subject}: {finding.message}")
+            echo(styled(word.ljust(8), fg=colour), f" {finding.subject}: {finding.message}")
     ctx.exit(next((finding.exit_code for finding in findings if finding.state == "problem"), 0))

@@ -11,6 +11,7 @@ import click
 
 from assistant.cli.app import App, Command, Group, print_json, words
 from assistant.cli.progress import Bar
+from assistant.cli.terminal import echo, line
 from assistant.errors import InputError, UsageError
 from assistant.types import AddReport, FileReport
 
@@ -71,9 +72,9 @@ def add(ctx: click.Context, paths: tuple[Path, ...], tags: tuple[str, ...], on_r
 def _print_report(report: AddReport) -> None:
     for file in report.files:
         if file.outcome == "refused":
-            click.echo(f"refused: {file.reason}", err=True)
+            echo(f"refused: {line(file.reason)}", err=True)
     parts = [f"{report.count(outcome)} {outcome}" for outcome in ("added", "replaced", "unchanged", "refused")]
-    click.echo(f"{', '.join(parts)}; {report.passages} passages stored.")
+    echo(f"{', '.join(parts)}; {report.passages} passages stored.")
 
 
 @click.group(cls=Group)
@@ -102,9 +103,9 @@ def list_(app: App, as_json: bool) -> None:
         print_json({"documents": [asdict(record) for record in records]})
         return
     for record in records:
-        click.echo(f"{record.name}: {record.title} ({', '.join(_known(record))})")
+        echo(f"{line(record.name)}: {line(record.title)} ({', '.join(_known(record))})")
     if not records:
-        click.echo("No documents yet; add some with `fieldmate add PATH`.", err=True)
+        echo("No documents yet; add some with `fieldmate add PATH`.", err=True)
 
 
 def _known(record: DocumentRecord) -> Iterator[str]:
@@ -140,7 +141,7 @@ def show(app: App, name: str, as_json: bool) -> None:
     if as_json:
         print_json({**asdict(record), "text": text})
     else:
-        click.echo(text)
+        echo(text)
 
 
 @docs.command()
@@ -166,7 +167,7 @@ def remove(app: App, names: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         print_json({"removed": removed})
     else:
-        click.echo(f"Removed {', '.join(removed)}.")
+        echo(f"Removed {', '.join(map(line, removed))}.")
 
 
 @docs.command()
@@ -184,7 +185,7 @@ def tag(app: App, place: str, tags: tuple[str, ...]) -> None:
     """
     with app.assistant() as assistant:
         assistant.tag(place, _tags(tags))
-    click.echo(f"{place} is sorted under {', '.join(_tags(tags))}.")
+    echo(f"{place} is sorted under {', '.join(_tags(tags))}.")
 
 
 @docs.command()
@@ -201,7 +202,7 @@ def untag(app: App, place: str, tags: tuple[str, ...]) -> None:
     with app.assistant() as assistant:
         if not assistant.untag(place, _tags(tags)):
             raise UsageError(f"{place} does not have the tag itself; `fieldmate docs list` shows what has which.")
-    click.echo(f"{place} is not sorted under {', '.join(_tags(tags))} any more.")
+    echo(f"{place} is not sorted under {', '.join(_tags(tags))} any more.")
 
 
 def _tags(given: tuple[str, ...]) -> tuple[str, ...]:
@@ -232,9 +233,9 @@ def folders(app: App, as_json: bool) -> None:
         print_json({"folders": found})
         return
     for folder in found:
-        click.echo(folder)
+        echo(line(folder))
     if not found:
-        click.echo("No folder is followed; `fieldmate add FOLDER` begins it.", err=True)
+        echo("No folder is followed; `fieldmate add FOLDER` begins it.", err=True)
 
 
 @docs.command()
@@ -250,4 +251,4 @@ def unfollow(app: App, folder: Path) -> None:
     with app.assistant() as assistant:
         if not assistant.unfollow(folder):
             raise UsageError(f"The folder {folder} is not followed; `fieldmate docs folders` lists those that are.")
-    click.echo(f"{folder.absolute()} is not followed any more; its documents stay.")
+    echo(f"{folder.absolute()} is not followed any more; its documents stay.")

@@ -18,6 +18,7 @@ import click
 
 from assistant import __version__
 from assistant.cli.app import App, SharedOptions
+from assistant.cli.terminal import echo, line
 from assistant.errors import FieldmateError, StorageError
 
 _BUG = 70
@@ -161,4 +162,4 @@ def _first_line(exc: Exception) -> str:
 
 
 def _say(sentence: str) -> None:
-    click.echo(f"fieldmate: {sentence}", err=True)
+    echo(f"fieldmate: {line(sentence)}", err=True)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from assistant.cli.app import App, Group, print_json
+from assistant.cli.terminal import echo
 
 if TYPE_CHECKING:
     from assistant.artifacts.library import Artifact, ModelLibrary
@@ -60,7 +61,7 @@ def list_models(app: App, as_json: bool) -> None:
     rows = [("", "id", "role", "size", "memory", "state", "licence"), *(_row(line) for line in lines)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def _row(line: Listed) -> tuple[str, ...]:
@@ -155,11 +156,11 @@ def remove(app: App, name: str) -> None:
       fieldmate models remove smollm2-135m-instruct
     """
     there = _library(app).remove(name)
-    click.echo(f"{name}: {'removed' if there else 'was not here'}")
+    echo(f"{name}: {'removed' if there else 'was not here'}")
 
 
 def _say(artifact: Artifact, state: str) -> None:
-    click.echo(f"{artifact.id}: {state} (sha256 {artifact.sha256}) {artifact.path}")
+    echo(f"{artifact.id}: {state} (sha256 {artifact.sha256}) {artifact.path}")
 
 
 @contextlib.contextmanager
@@ -194,10 +195,10 @@ class _Lines:
         rate = (done_bytes - self._start[1]) / max(now - self._start[0], 1e-6)
         of = f" of {human(total_bytes)}" if total_bytes is not None else ""
         left = f", about {(total_bytes - done_bytes) / rate:.0f} s left" if total_bytes is not None and rate > 0 else ""
-        click.echo(f"{label}: {human(done_bytes)}{of}{left}", err=True)
+        echo(f"{label}: {human(done_bytes)}{of}{left}", err=True)
 
     def notice(self, sentence: str) -> None:
-        click.echo(sentence, err=True)
+        echo(sentence, err=True)
 
     def close(self) -> None:
         """Nothing is held."""
@@ -228,7 +229,7 @@ class _Bars:
 
     def notice(self, sentence: str) -> None:
         self.close()
-        click.echo(sentence, err=True)
+        echo(sentence, err=True)
 
     def close(self) -> None:
         """Leave the bar as it is and go to the next line."""

@@ -6,7 +6,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Self
 
-import click
+from assistant.cli.terminal import echo, line
 
 if TYPE_CHECKING:
     from assistant.ingest.adding import AddProgress
@@ -41,7 +41,7 @@ class Bar:
         self._bar.total = step.bytes_total
         self._bar.n = step.bytes_done
         rate = step.passages / step.seconds if step.seconds > 0 else 0.0
-        self._bar.set_description_str(f"{step.files_done}/{step.files_total} {step.name[-40:]}", refresh=False)
+        self._bar.set_description_str(f"{step.files_done}/{step.files_total} {line(step.name[-40:])}", refresh=False)
         self._bar.set_postfix_str(f"{rate:.0f} passages/s")
 
     def change(self, step: ChangeProgress) -> None:
@@ -62,4 +62,4 @@ class Bar:
         if time.monotonic() - self._said < self._LINE_EVERY_S:
             return
         self._said = time.monotonic()
-        click.echo(text, err=True)
+        echo(text, err=True)

@@ -8,6 +8,7 @@ import click
 
 from assistant.cli.answers import place
 from assistant.cli.app import App, Command, print_json, say_notice, scope_options, words
+from assistant.cli.terminal import echo, styled
 from assistant.types import Hit, Passage, Scope
 
 
@@ -34,12 +35,12 @@ def search(app: App, query: str, count: int, scope: Scope, as_json: bool) -> Non
         return
     for number, hit in enumerate(hits, 1):
         passage = hit.passage
-        click.echo(f"{click.style(f'{number}.', fg='cyan')} {_where(passage)}  ({hit.score:.2f})")
+        echo(styled(f"{number}.", fg="cyan"), f" {_where(passage)}  ({hit.score:.2f})")
         if hit.also:
-            click.echo(click.style(f"   also in {'; '.join(map(_where, hit.also))}", dim=True))
-        click.echo(f"{passage.text}\n")
+            echo(f"   also in {'; '.join(map(_where, hit.also))}")
+        echo(f"{passage.text}\n")
     if not hits:
-        click.echo("No passage fits.", err=True)
+        echo("No passage fits.", err=True)
 
 
 def _where(passage: Passage) -> str:

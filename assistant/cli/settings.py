@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from assistant.cli.app import App, Command, print_json
+from assistant.cli.terminal import echo, styled
 
 
 @click.command(cls=Command)
@@ -30,7 +31,7 @@ def settings(app: App, as_json: bool) -> None:
         return
     for key, value, default, text in rows:
         changed = "" if str(value or "") == default else f"  (default: {default or 'none'})"
-        click.echo(f"{click.style(key, bold=True)} = {value}{changed}\n    {text}")
+        echo(styled(key, bold=True), f" = {value}{changed}\n    {text}")
 
 
 def _value(settings: Any, key: str) -> Any:

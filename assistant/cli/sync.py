@@ -12,6 +12,7 @@ import click
 from assistant.assistant import Assistant
 from assistant.cli.app import App, Command, print_json
 from assistant.cli.progress import Bar
+from assistant.cli.terminal import echo, line
 from assistant.errors import InputError
 from assistant.types import FileReport, SyncReport
 
@@ -83,7 +84,7 @@ def _signature(folders: Iterable[str]) -> Signature:
 def _sync(assistant: Assistant, as_json: bool) -> None:
     def each(report: FileReport) -> None:
         if report.outcome in _SHOWN and not as_json:
-            click.echo(f"{report.outcome}: {report.source}")
+            echo(f"{report.outcome}: {line(report.source)}")
 
     with Bar() as bar:
         report = assistant.sync(progress=bar.update, changing=bar.change, each=each)
@@ -96,9 +97,9 @@ def _sync(assistant: Assistant, as_json: bool) -> None:
 def _print(report: SyncReport) -> None:
     for file in report.files:
         if file.outcome == "refused":
-            click.echo(f"refused: {file.reason}", err=True)
+            echo(f"refused: {line(file.reason)}", err=True)
     for sentence in report.kept:
-        click.echo(sentence, err=True)
+        echo(sentence, err=True)
     parts = [f"{report.count(outcome)} {outcome}" for outcome in (*_SHOWN, "unchanged", "refused")]
     embedded = sum(file.embedded for file in report.files)
-    click.echo(f"{', '.join(parts)}; {report.passages} passages stored, {embedded} of them embedded.")
+    echo(f"{', '.join(parts)}; {report.passages} passages stored, {embedded} of them embedded.")

@@ -9,23 +9,10 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_ZERO_WIDTH = [0x00AD, 0x034F, 0x061C, 0x115F, 0x1160, 0x180E, 0x200B, 0x200E, 0x200F, 0xFEFF, 0x3164, 0xFFA0]
-_REMOVED = [
-    *(code for code in range(0x20) if code not in (0x09, 0x0A)),
-    *range(0x7F, 0xA0),
-    *_ZERO_WIDTH,
-    *range(0x202A, 0x202F),  # bidirectional embeddings and overrides
-    *range(0x2060, 0x2070),  # word joiner, invisible operators, bidirectional isolates
-    *range(0xFE00, 0xFE10),  # variation selectors
-    *range(0xFFF9, 0xFFFC),
-    *range(0xD800, 0xE000),  # surrogates that nothing paired
-    *range(0xFDD0, 0xFDF0),
-    0xFFFE,
-    0xFFFF,
-    *range(0xE0000, 0xE01F0),  # tags and more variation selectors: a whole hidden alphabet
-]
-_SPACES = [0x00A0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000]
-_TABLE: dict[int, str | None] = dict.fromkeys(_REMOVED)
+from assistant.characters import UNSEEN
+
+_SPACES = [0x00A0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x2800, 0x3000]
+_TABLE: dict[int, str | None] = dict.fromkeys(UNSEEN)
 _TABLE |= dict.fromkeys(_SPACES, " ")
 _TABLE |= {0x0B: "\n", 0x0C: "\n", 0x0D: "\n", 0x85: "\n", 0x2028: "\n", 0x2029: "\n"}
 _TABLE |= {0x2010: "-", 0x2011: "-"}  # F‑220 with a non-breaking hyphen must be found as F-220
@@ -33,6 +20,10 @@ _TABLE |= {0xFB00: "ff", 0xFB01: "fi", 0xFB02: "fl", 0xFB03: "ffi", 0xFB04: "ffl
 
 # Joiners spell words in the Arabic and Indic scripts; everywhere else they are invisible.
 _STRAY_JOINER = re.compile("(?<![\u0600-\u109f])[\u200c\u200d]|[\u200c\u200d](?![\u0600-\u109f])")
+# More than four marks on one letter are no spelling but a way to cover what stands around it: the line that Unicode
+# Technical Standard 39 draws (section 5.4).
+_MARK = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20f0\ufe20-\ufe2f]"
+_MANY_MARKS = re.compile(f"({_MARK}{{4}}){_MARK}+")
 _ASCII_TO_CLEAN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _BLANKS = re.compile(r"[ \t\n]+")
 _MANY_BLANK_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
@@ -41,13 +32,14 @@ _MANY_BLANK_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
 def clean(text: str) -> str:
     """`text` in Unicode form C without control, zero-width, bidirectional and unpaired surrogate characters.
 
-    Line breaks become line feeds, every other kind of space a plain one, ligatures their letters.
+    Line breaks become line feeds, every other kind of space a plain one, ligatures their letters; a letter keeps four
+    marks at most.
     """
     text = text.replace("\r\n", "\n")
     if text.isascii():
         return text.translate(_TABLE) if _ASCII_TO_CLEAN.search(text) else text
     text = text.translate(_TABLE)
-    return unicodedata.normalize("NFC", _STRAY_JOINER.sub("", text))
+    return _MANY_MARKS.sub(r"\1", unicodedata.normalize("NFC", _STRAY_JOINER.sub("", text)))
 
 
 def one_line(text: str) -> str:

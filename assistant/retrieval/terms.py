@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from snowballstemmer import stemmer
 
+from assistant.characters import without_marks
 from assistant.quantities import codes, fold, joined_compounds, plain_number, quantities, spaced_identifiers
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+(?:['’][^\W_]+)?")
@@ -53,7 +54,7 @@ def terms(text: str) -> list[str]:
     parts, so that the whole is found exactly and a part still finds it. Only the scraps of a short code, "E" and "07"
     of `E-07`, are no terms: they would find everything else that is numbered.
     """
-    text = unicodedata.normalize("NFKC", text)
+    text = without_marks(unicodedata.normalize("NFKC", text))
     whole = codes(text)
     found = [term(word.group()) for word in _WORD.finditer(text) if not _is_scrap(word, whole)]
     found += joined_compounds(text)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
 
+from assistant.characters import plainly
 from assistant.protocols import Embedder
 from assistant.quantities import fold
 from assistant.retrieval import spelling
@@ -68,7 +69,7 @@ class Understanding:
 
     def of(self, text: str) -> Understood:
         """What to search for when `text` is asked."""
-        text, joined = self._compounds(self._written_out(text))
+        text, joined = self._compounds(self._written_out(plainly(text)))
         text, others = self._synonyms_of(self._mended(text))
         return Understood(text, (*joined, *others))
 

@@ -13,11 +13,10 @@ import msgspec
 
 from assistant import Assistant
 from assistant.types import Answer
-from benchmarks import product
-from benchmarks.calibrating import groups
+from benchmarks.calibrating import asking, groups
+from benchmarks.calibrating.keeping import kept
 from benchmarks.datasets import Question
-from benchmarks.errors import BenchmarkError
-from benchmarks.plan import Plan, Variant
+from benchmarks.plan import Plan
 from benchmarks.quality import bases, metrics
 
 _SHORT = 8
@@ -28,7 +27,7 @@ QUOTED = "quoted"
 
 
 class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What was seen of one question."""
+    """What was seen of one question, which was answered with whatever was found."""
 
     documents: str
     questions: str
@@ -40,6 +39,7 @@ class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     wording: str
     signals: dict[str, float]
     answered: bool
+    """Whether anything was found to say."""
     right: bool
     embedder: str
 
@@ -53,7 +53,7 @@ def collect(plan: Plan, generator: str, asked_of_generator: int, file: Path) -> 
         asked_of_generator: questions of each answerable and each open group that it words.
         file: rows of a run before, or of one that was cut.
     """
-    known = {_key(row): row for row in _kept(file)}
+    known = {_key(row): row for row in kept(file, Row)}
     with file.open("ab") as out:
         for base in groups.of(plan):
             for wording, questions in _todo(base, plan, generator, asked_of_generator):
@@ -62,7 +62,7 @@ def collect(plan: Plan, generator: str, asked_of_generator: int, file: Path) -> 
                 left = [item for item, key in zip(questions, keys, strict=True) if key not in known]
                 if not left:
                     continue
-                with product.opened(plan, Variant(wording, _settings(wording)), _home(plan, base)) as fieldmate:
+                with asking.opened(plan, base, _settings(wording)) as (fieldmate, _):
                     for group, question in left:
                         row = _row(fieldmate, base, group, question, wording, plan.seed)
                         out.write(msgspec.json.encode(row) + b"\n")
@@ -73,8 +73,8 @@ def collect(plan: Plan, generator: str, asked_of_generator: int, file: Path) -> 
 def _settings(wording: str) -> dict[str, str]:
     """Settings of the product with which answers are quoted, or worded by this generator."""
     if wording == QUOTED:
-        return {"answering.wording": QUOTED, "answering.caution": "low"}
-    return {"answering.wording": "generated", "answering.caution": "low", "generator.id": wording}
+        return {"answering.wording": QUOTED}
+    return {"answering.wording": "generated", "generator.id": wording}
 
 
 def _todo(
@@ -87,19 +87,6 @@ def _todo(
             generator,
             [(group, one) for group in sampled for one in bases.some(group.questions, asked, plan.seed)],
         )
-
-
-def _home(plan: Plan, base: groups.Base) -> Path:
-    """The data folder of a knowledge base that holds the base's documents."""
-    home = plan.folder(f"calibrating-{base.name.replace(' ', '-')}")
-    complete = home / "complete"
-    if not complete.exists():
-        with product.opened(plan, Variant("added"), home) as fieldmate:
-            report = fieldmate.add([base.files(plan)])
-        if not report.passages:
-            raise BenchmarkError(f"No document of {base.name} can be added; get the set again.")
-        complete.touch()
-    return home
 
 
 def _row(
@@ -133,17 +120,3 @@ def _same(name: str, document: str) -> bool:
 
 def _key(row: Row) -> tuple[str, str, str, str]:
     return row.documents, row.questions, row.id, row.wording
-
-
-def _kept(file: Path) -> list[Row]:
-    """The whole rows of a file; a last one that was cut is cut off."""
-    if not file.exists():
-        return []
-    data = file.read_bytes()
-    whole = data[: data.rfind(b"\n") + 1]
-    if len(whole) < len(data):
-        file.write_bytes(whole)
-    try:
-        return [msgspec.json.decode(line, type=Row) for line in whole.splitlines()]
-    except msgspec.MsgspecError as exc:
-        raise BenchmarkError(f"{file} holds no rows of a calibration ({exc}); give another --scratch.") from exc

@@ -1,7 +1,8 @@
-"""Logistic regression, thresholds and the error that is left. Pure: rows in, numbers out, the seed is an argument."""
+"""Logistic regression, thresholds and floors, the error that is left. Pure: rows in, numbers out, seeds are given."""
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,9 +15,16 @@ from benchmarks.calibrating.collecting import Row
 from benchmarks.statistics import bounds
 
 Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
 REFUSED: Mapping[Caution, float] = {"low": 0.03, "normal": 0.10, "high": 0.20}
-"""Share of answerable questions that each caution may refuse, mean over the sets: this chooses the thresholds."""
+"""Share of answerable questions that each caution may refuse, mean over the sets: by this the decisions are chosen."""
+_SHARES = (1 / 3, 1 / 2, 2 / 3)
+"""Of that share, what the threshold may refuse before an answer is looked for; the floor has the rest."""
+_UNEVEN = 1.5
+"""Times that share which a single set may lose, rounded up to a whole question: some have a dozen."""
+_TINY = 1e-9
+_GRID = tuple(round(0.01 * step, 2) for step in range(2, 99))
 _FOLDS = 5
 _PENALTIES = (1e-4, 1e-3, 1e-2)
 """Of squared weights, of which cross-validation takes one."""
@@ -77,8 +85,18 @@ def fitted(
 ) -> tuple[Regression, Floats]:
     """The regression, and for each row the probability from folds that it was not in."""
     columns, counted = matrix(rows, names), weights(rows, labels, balanced=balanced)
-    # By question and not by row: one question to two knowledge bases, or in two wordings, is not held against itself.
-    folds = np.array([zlib.crc32(f"{seed}:{row.id}:fold".encode()) % _FOLDS for row in rows])
+    return regression(columns, labels, counted, folds([row.id for row in rows], seed), names)
+
+
+def folds(ids: Sequence[str], seed: int) -> npt.NDArray[np.int64]:
+    """A fold for each row: by question, so that one question asked twice is not held against itself."""
+    return np.array([zlib.crc32(f"{seed}:{ident}:fold".encode()) % _FOLDS for ident in ids])
+
+
+def regression(
+    columns: Floats, labels: Floats, counted: Floats, folds: npt.NDArray[np.int64], names: Sequence[str]
+) -> tuple[Regression, Floats]:
+    """The regression with the best penalty, and for each row the probability from folds that it was not in."""
     tried = [(penalty, _out_of_fold(columns, labels, counted, folds, penalty)) for penalty in _PENALTIES]
     penalty, chances = min(tried, key=lambda item: _log_loss(item[1], labels, counted))
     beta = logistic(columns, labels, counted, penalty)
@@ -97,21 +115,77 @@ def _out_of_fold(
     return chances
 
 
-def thresholds(rows: Sequence[Row], chances: Floats) -> dict[Caution, float]:
-    """The highest thresholds that refuse no more of the answerable than `REFUSED` says, the mean over the sets."""
-    sets: dict[str, list[float]] = {}
-    for row, chance in zip(rows, chances, strict=True):
-        if row.answerable:
-            sets.setdefault(row.documents, []).append(float(chance))
+def least_threshold(rows: Sequence[Row], strengths: Floats) -> float:
+    """The lowest threshold that `decided` tries: what is fitted on answers starts there."""
+    most = REFUSED["low"]
+    return _highest(_Refusal(rows), strengths, np.zeros(len(rows), dtype=bool), _SHARES[0] * most, most)
 
-    def refused(threshold: float) -> float:
-        return float(np.mean([np.mean(np.array(found) < threshold) for found in sets.values()]))
 
-    steps = [round(float(step), 2) for step in np.arange(0.02, 0.99, 0.01)]
-    return {
-        caution: max((step for step in steps if refused(step) <= most), default=steps[0])
-        for caution, most in REFUSED.items()
-    }
+def decided(
+    rows: Sequence[Row], strengths: Floats, confidences: Floats
+) -> tuple[dict[Caution, float], dict[Caution, float]]:
+    """The thresholds of strength and the floors of confidence, by caution.
+
+    Both together refuse no more of the answerable than `REFUSED` says, and of one set not much more; of the ways to
+    share that out the one is taken that refuses most of the others. More caution never asks for less.
+
+    Args:
+        rows: what was asked.
+        strengths: of the evidence for each.
+        confidences: in the answer to each; below 0 where there was none, which counts as refused.
+    """
+    refusal = _Refusal(rows)
+    thresholds: dict[Caution, float] = {}
+    floors: dict[Caution, float] = {}
+    least = lowest = 0.0
+    nothing = np.zeros(len(rows), dtype=bool)
+    for caution, most in REFUSED.items():
+        tried = []
+        for share in (0.0, *_SHARES):  # without a share the threshold stays where less caution has it
+            highest = _highest(refusal, strengths, nothing, share * most, most) if share else 0.0
+            threshold = max(least, highest)
+            weak = strengths < threshold
+            floor = _highest(refusal, confidences, weak, most, most)
+            if floor >= lowest or not share:
+                floor = max(floor, lowest)
+                tried.append((bool(share), refusal.of_others(weak | (confidences < floor)), threshold, floor))
+        _, _, least, lowest = max(tried)
+        thresholds[caution], floors[caution] = least, lowest
+    return thresholds, floors
+
+
+class _Refusal:
+    """What refusing some of the rows costs, and what it is worth."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        answerable = np.array([row.answerable for row in rows])
+        documents = np.array([row.documents for row in rows])
+        self._sets = [answerable & (documents == name) for name in dict.fromkeys(documents)]
+        self._sets = [one for one in self._sets if one.any()]
+        self._others = weights(rows, answerable.astype(float), balanced=False) * ~answerable
+
+    def within(self, refused: Flags, most: float) -> bool:
+        """Whether this refuses at most that share of the answerable, the mean over the sets."""
+        return float(np.mean([refused[one].mean() for one in self._sets])) <= most + _TINY
+
+    def even(self, refused: Flags, budget: float) -> bool:
+        """Whether no single set loses much more than the budget."""
+        return all(refused[one].sum() <= math.ceil(_UNEVEN * budget * one.sum() - _TINY) for one in self._sets)
+
+    def of_others(self, refused: Flags) -> float:
+        """Share of what is not answerable that this refuses."""
+        return float(self._others[refused].sum())
+
+
+def _highest(refusal: _Refusal, values: Floats, already: Flags, most: float, budget: float) -> float:
+    """The highest step below which no more are refused than may be, with those that are already.
+
+    Evenly where that can be had, and 0 where nothing can.
+    """
+    steps = [(step, already | (values < step)) for step in (0.0, *_GRID)]
+    steps = [(step, refused) for step, refused in steps if refusal.within(refused, most)]
+    even = [step for step, refused in steps if refusal.even(refused, budget)]
+    return max(even or [step for step, _ in steps], default=0.0)
 
 
 def ece(chances: Floats, right: Floats, counted: Floats) -> float:

@@ -46,6 +46,9 @@ class Base:
     groups: tuple[Group, ...]
     worded: bool = True
     """Whether a generator words some of the answers; not again for questions that another base has too."""
+    read: tuple[Question, ...] = ()
+    """Those with whole answers, of which the choice of stretches is learnt: all there are, since each has few sentences
+    that belong."""
 
 
 def is_fitted(question: Question, seed: int) -> bool:
@@ -73,13 +76,16 @@ def of(plan: Plan) -> Iterator[Base]:
     def strangers(*names: str) -> list[Group]:
         return [group(f"of {name}", bases.some(own[name], MOST // 2, plan.seed), False) for name in names]
 
-    def base(name: str, data: DataSet, *groups: Group) -> Base:
-        return Base(name, lambda plan: datasets.write(data, plan.folder(f"documents-{name}")), groups)
+    def base(name: str, data: DataSet, *groups: Group, read: tuple[Question, ...] = ()) -> Base:
+        return Base(name, lambda plan: datasets.write(data, plan.folder(f"documents-{name}")), groups, read=read)
+
+    def whole(name: str) -> tuple[Question, ...]:
+        return tuple(bases.some(own[name], plan.limit, plan.seed))
 
     yield base(
         "Smart-TV", tv, group("its own", own["Smart-TV"], True),
         group("other devices' headings", _headings(plan, tv), False), group("appliance repairs", _repairs(plan), False),
-        *strangers("SQuAD 2", "MTRAG", "sample manuals"),
+        *strangers("SQuAD 2", "MTRAG", "sample manuals"), read=whole("Smart-TV"),
     )  # fmt: skip
     yield base(
         "SQuAD 2", squad, group("its own", own["SQuAD 2"], True), group("left open", impossible, False, 0.5),
@@ -91,6 +97,7 @@ def of(plan: Plan) -> Iterator[Base]:
     yield Base(
         "sample manuals", lambda _: product.MANUALS,
         (group("its own", own["sample manuals"], True), group("left open", open_, False), *strangers("Smart-TV")),
+        read=whole("sample manuals"),
     )  # fmt: skip
     for folder in sorted(path for path in product.MANUALS.iterdir() if path.is_dir()):
         mine = [one for one in own["sample manuals"] if all(name.startswith(folder.name) for name in one.relevant)]

@@ -76,6 +76,18 @@ def _texts(sheet: Sheet, asked: Sequence[Asked], clean: dict[str, Asked]) -> Ite
         detail={"measured": "of replies with numbers: each is in a right answer or in the question"},
     )
 
+    said = [item for item in asked if not item.reply.refused]
+    keys = [item.question.id for item in said]
+    wrong = [metrics.wrong_number(_said(item), item.question.answers, item.question.text) for item in said]
+    measured = "of answers: numbers in it, but none of the right answer's; any number where nothing answers"
+    yield from sheet.mean("wrong number", keys, wrong, unit="share", detail={"measured": measured})
+    unsourced = [
+        metrics.unsourced_number(_said(item), [source.read() for source in item.reply.sources], item.question.text)
+        for item in said
+    ]
+    measured = "of answers: a number that stands neither in what is cited nor in the question"
+    yield from sheet.mean("number without source", keys, unsourced, unit="share", detail={"measured": measured})
+
 
 def _squad(score: metrics.AnswerScore, item: Asked) -> float:
     if not item.question.answers:

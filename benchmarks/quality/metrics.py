@@ -112,6 +112,26 @@ def no_other_number(given: str, answers: Sequence[str], question: str) -> float 
     return float(said <= right | numbers(question)) if said and right else None
 
 
+def wrong_number(given: str, answers: Sequence[str], question: str) -> float:
+    """1 if the reply names numbers where the right answer has others: none of its own, else 0.
+
+    A reply without numbers, or to a question whose right answers have none, names no wrong one. Where nothing answers
+    the question, each number but those of the question is wrong.
+    """
+    said = numbers(given) - numbers(question)
+    if not said:
+        return 0.0
+    right = [found for answer in answers if (found := numbers(answer) - numbers(question))]
+    if not answers:
+        return 1.0
+    return float(bool(right) and len(right) == len(answers) and not any(found & said for found in right))
+
+
+def unsourced_number(given: str, sources: Sequence[str], question: str) -> float:
+    """1 if the reply names a number that stands neither in what it cites nor in the question, else 0."""
+    return float(bool(numbers(given) - frozenset[str]().union(*map(numbers, (*sources, question)))))
+
+
 def _f1(given: list[str], right: list[str]) -> float:
     if not given or not right:
         return float(given == right)

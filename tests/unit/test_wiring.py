@@ -9,9 +9,10 @@ import msgspec
 import pytest
 
 from assistant.artifacts.manifest import MANIFEST
+from assistant.assistant import Assistant
 from assistant.engines.onnx import OnnxEmbedder
 from assistant.errors import ModelDamaged, ModelMissing, StorageError, UsageError
-from assistant.settings import EmbedderSettings, GeneratorSettings, Settings
+from assistant.settings import AnsweringSettings, EmbedderSettings, GeneratorSettings, Settings
 from assistant.types import FileReport
 from assistant.wiring import EMBEDDERS, GENERATORS, Parts, cores, decode_threads
 from tests.artifacts.tiny import DIMENSIONS, MAX_TOKENS
@@ -89,6 +90,17 @@ def test_a_part_that_could_not_be_made_is_made_when_it_can_be(tiny_settings: Set
     assert [report.outcome for report in parts.adder.add([tmp_path / "a.md"])] == ["added"]
     assert parts.retriever.search("pump", 1).hits
     parts.close()
+
+
+def test_without_caution_an_answer_is_whatever_was_found(tiny_settings: Settings, tmp_path: Path) -> None:
+    quoting = msgspec.structs.replace(tiny_settings, answering=AnsweringSettings(caution="high", wording="quoted"))
+    (tmp_path / "a.md").write_text("# A\n\nThe pump runs dry in winter.\n")
+    statuses = []
+    for cautious in (True, False):
+        with Assistant(Parts(quoting, cautious=cautious)) as assistant:
+            assistant.add([tmp_path / "a.md"])
+            statuses.append(assistant.answer("Which emperor reigned in Byzantium?").status)
+    assert statuses == ["abstained", "answered"]
 
 
 def test_a_generator_that_is_not_here_is_missing_with_the_command_that_pulls_it(tiny_settings: Settings) -> None:

@@ -11,7 +11,7 @@ import pytest
 from assistant.answering import confidence
 from assistant.assistant import Assistant
 from assistant.engines.fake import FakeEmbedder, ScriptedGenerator
-from assistant.settings import Settings
+from assistant.settings import DEFAULT_GENERATOR, GeneratorSettings, Settings
 from assistant.types import (
     Answer,
     AnswerDone,
@@ -66,8 +66,10 @@ def teach(tmp_path: Path) -> Iterator[Teach]:
     (tmp_path / "pump.md").write_text(MANUAL, "utf-8")
     made: list[Assistant] = []
 
-    def teach_(script: str, context_tokens: int = 4096, **answering: object) -> tuple[Assistant, Recording]:
-        settings = Settings(data_dir=tmp_path / "data")
+    def teach_(
+        script: str, context_tokens: int = 4096, generator_id: str = DEFAULT_GENERATOR, **answering: object
+    ) -> tuple[Assistant, Recording]:
+        settings = Settings(data_dir=tmp_path / "data", generator=GeneratorSettings(id=generator_id))
         settings = msgspec.structs.replace(
             settings, answering=msgspec.structs.replace(settings.answering, **{"caution": "low", **answering})
         )
@@ -367,6 +369,15 @@ def test_asked_to_quote_no_model_is_needed_for_facts_either(teach: Teach) -> Non
     assistant, generator = teach(TRUE, wording="quoted")
     answer = assistant.answer(ASKED)
     assert (answer.text, answer.mode, answer.model, generator.prompts) == (TRUE, "quoted", None, [])
+
+
+@pytest.mark.parametrize(("wording", "mode"), [("mixed", "quoted"), ("generated", "generated")])
+def test_a_model_that_words_facts_badly_is_asked_only_when_the_owner_wants_it(
+    teach: Teach, wording: str, mode: str
+) -> None:
+    assistant, generator = teach(TRUE, generator_id="smollm2-135m-instruct", wording=wording)
+    assert assistant.answer(ASKED).mode == mode
+    assert bool(generator.prompts) == (mode == "generated")
 
 
 def test_a_model_that_lied_is_not_said_to_have_written_the_quotation(teach: Teach) -> None:

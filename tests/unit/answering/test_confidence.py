@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+from importlib import resources
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +13,7 @@ from assistant.answering.confidence import (
     Regression,
     calibration,
     confidence,
+    floor,
     outcome,
     parsed,
     strength,
@@ -18,6 +22,7 @@ from assistant.answering.confidence import (
 )
 from assistant.answering.reading import read
 from assistant.answering.signals import signals
+from assistant.answering.stretch import features
 from assistant.retrieval.terms import terms
 from assistant.types import Hit
 from tests.unit.answering.passages import passage
@@ -38,6 +43,8 @@ def test_the_calibration_that_ships_knows_every_signal_and_no_other() -> None:
     assert numbers.version == VERSION
     assert set(numbers.evidence.weights) == set(seen(QUESTION, HIT, 0.8))
     assert set(numbers.answer.weights) == set(outcome(0.5, [1.0], [], generated=True))
+    sentences = read(QUESTION, WEIGHTS, [HIT.passage], lambda _, texts: [0.8] * len(texts))
+    assert set(numbers.stretch.weights) == set(features(sentences)[0])
 
 
 def test_it_says_what_it_was_fitted_on_and_what_it_costs() -> None:
@@ -48,12 +55,24 @@ def test_it_says_what_it_was_fitted_on_and_what_it_costs() -> None:
     assert 0 < measured.ece < 0.2
     assert {one.answerable for one in measured.refused} == {True, False}
     assert all(one.fitted and one.held_out and set(one.rates) == set(CAUTIONS) for one in measured.refused)
+    assert all(0 < one.belonging < one.sentences for one in calibration().stretch.fitted)
+    assert sum(one.questions for one in calibration().stretch.fitted) > 100
 
 
 def test_more_caution_asks_for_more_and_refuses_more() -> None:
     assert 0 < threshold("low") < threshold("normal") < threshold("high") < 1
+    assert 0 < floor("low") < floor("normal") < floor("high") < 1
     for one in calibration().measured.refused:
         assert one.rates["low"] <= one.rates["normal"] <= one.rates["high"]
+
+
+def test_without_caution_nothing_is_refused() -> None:
+    assert threshold(None) == floor(None) == 0.0
+
+
+def test_an_answer_hardly_anything_speaks_for_is_below_every_floor() -> None:
+    assert confidence(outcome(0.05, [0.16], [], generated=False)) < floor("low")
+    assert confidence(outcome(0.99, [1.0], [], generated=False)) > floor("high")
 
 
 def test_the_published_table_has_a_row_a_kind_of_question_and_the_files_rates() -> None:
@@ -102,7 +121,18 @@ def test_no_value_is_too_large_for_a_regression(bias: float, weight: float) -> N
     assert 0 <= Regression(bias, {"a": weight})({"a": 1.0}) <= 1
 
 
-@pytest.mark.parametrize("text", ["", "version = 2", "version = 2\nmore = 1", "= broken"])
+@pytest.mark.parametrize("text", ["", "version = 3", "version = 3\nmore = 1", "= broken"])
 def test_a_file_that_is_no_calibration_is_an_error(text: str) -> None:
     with pytest.raises(ValueError):
         parsed(text)
+
+
+@pytest.mark.parametrize("section", ["floors", "thresholds", "stretch", "evidence", "answer", "measured"])
+def test_a_file_that_lacks_a_section_is_an_error(section: str) -> None:
+    text = resources.files("assistant.answering").joinpath("calibration.toml").read_text("utf-8")
+    assert parsed(text) == calibration()
+    parts = re.split(r"^(?=\[)", text, flags=re.MULTILINE)
+    kept = [part for part in parts if not re.match(rf"\[+{section}\b", part)]
+    assert len(kept) < len(parts)
+    with pytest.raises(ValueError, match=section):
+        parsed("".join(kept))

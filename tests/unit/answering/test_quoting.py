@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.answering.quoting import asks_for_explanation, best_quote
+from assistant.answering.quoting import asks_for_explanation, best_quote, wants_explanation
 from assistant.answering.reading import read
 from assistant.engines.fake import FakeEmbedder
 from assistant.retrieval.terms import terms
@@ -109,10 +109,69 @@ GUIDE = passage(
         ("How many bars does the pump give?", False),
         ("At what pressure does the relief valve open?", False),
         ("What does E07 mean?", False),
+        ("Where do I find the serial number?", True),
+        ("Where can you see the fault log?", True),
+        ("Where to put the anode", True),
+        ("Where is the relief valve?", False),
+        ("My pump leaks at the seal.", True),
+        ("I have just cut the power. How long until I may open it?", False),
     ],
 )
 def test_an_explanation_is_told_from_a_fact(question: str, explains: bool) -> None:
     assert asks_for_explanation(question) is explains
+
+
+BLEEDING = passage("Stop the pump. Open the screw. It takes 3 minutes at 2 bar.", headings=("Bleeding the pump",))
+
+
+@pytest.mark.parametrize(
+    ("question", "wants"),
+    [
+        ("Bleeding the pump", True),
+        ("What is bleeding of a pump?", True),
+        ("What is a bleeding pump?", True),
+        ("Which screw holds the foot of the motor?", False),  # nothing of it stands in the heading
+        ("How long does bleeding the pump take?", False),
+        ("Bleeding the pump: when?", False),
+        ("What is the pressure of bleeding the pump?", False),
+        ("At what water pressure is bleeding the pump done?", False),
+        ("Which part number for bleeding the pump?", False),
+        ("Pressure of bleeding the pump in bar", False),
+        ("Who is bleeding the pump?", False),
+        ("How do I paint a fence?", True),  # asks for a way, whatever was found
+    ],
+)
+def test_who_names_a_section_wants_what_it_says_unless_a_value(question: str, wants: bool) -> None:
+    sentences = read(question, weights(question), [BLEEDING, CARE], similarity)
+    assert wants_explanation(question, sentences) is wants
+
+
+def test_only_the_best_passages_heading_counts() -> None:
+    question = "Bleeding the pump"
+    assert not wants_explanation(question, read(question, weights(question), [CARE, BLEEDING], similarity))
+    assert not wants_explanation(question, ())
+
+
+def test_who_names_a_section_is_quoted_more_of_it_than_a_sentence() -> None:
+    quote = quoted("Bleeding the pump", BLEEDING, CARE)
+    assert quote.evidence.passage == BLEEDING
+    assert len(quote.shown) > len("Stop the pump.")
+
+
+def test_the_support_of_a_stretch_is_that_of_its_best_sentence() -> None:
+    question = "How do I bleed the pump?"
+    sentences = read(question, weights(question), [GUIDE, CARE], similarity)
+    quote = best_quote(question, sentences)
+    assert quote is not None
+    held = quote.evidence.passage
+    inside = [
+        one.value
+        for one in sentences
+        if one.passage is held
+        and quote.evidence.start <= held.start + one.start
+        and held.start + one.end <= quote.evidence.end
+    ]
+    assert quote.evidence.score == pytest.approx(max(inside))
 
 
 def test_an_explanation_is_quoted_as_one_stretch_without_what_is_beside_the_point() -> None:

@@ -7,15 +7,19 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from assistant.answering.confidence import CAUTIONS, parsed
+from assistant.answering.confidence import CAUTIONS, ReadOf, Stretches, calibration, parsed
 from assistant.types import Answer, Citation
-from benchmarks.calibrating import collecting, fitting, groups, making
+from benchmarks.calibrating import collecting, fitting, groups, keeping, making
+from benchmarks.calibrating import sentences as reading
 from benchmarks.calibrating.collecting import Row
+from benchmarks.calibrating.sentences import Sentences, belongs
 from benchmarks.cli.main import main
 from benchmarks.datasets import Question
 from benchmarks.errors import BenchmarkError
+from benchmarks.plan import Plan
 
 SEED = 7
+STRETCH = Stretches(-1.0, {"fit": 2.0}, [ReadOf("set", 3, 20, 5)])
 
 
 def rows(count=400, *, truth=6.0, embedder="e:1"):
@@ -81,26 +85,108 @@ def test_a_large_group_counts_no_more_than_its_share():
     assert counted[: len(many)].sum() == pytest.approx(counted[len(many) :].sum())
 
 
-def test_each_threshold_refuses_as_many_as_it_may_and_no_more():
-    part = [row for row in rows() if row.fitted]
-    chances = np.array([row.signals["fit"] for row in part])
-    found = fitting.thresholds(part, chances)
-    answerable = np.array([row.signals["fit"] for row in part if row.answerable])
+def decided(some, strengths, confidences):
+    """What `fitting.decided` says, and what each caution then refuses of which kind, by set."""
+    strengths, confidences = np.array(strengths), np.array(confidences)
+    thresholds, floors = fitting.decided(some, strengths, confidences)
+    refused = {}
+    for caution in CAUTIONS:
+        gone = (strengths < thresholds[caution]) | (confidences < floors[caution])
+        for name, answerable in {(row.documents, row.answerable) for row in some}:
+            own = [row.documents == name and row.answerable == answerable for row in some]
+            refused[caution, name, answerable] = gone[own].mean()
+    return thresholds, floors, refused
+
+
+def drawn(seed, sizes=(200, 200), others=300):
+    """Answerable rows of sets of these sizes and others, with strengths and confidences that tell them apart a bit."""
+    random = np.random.default_rng(seed)
+    some = [row for row in rows(2000) if row.answerable][: sum(sizes)]
+    names = [f"set {number}" for number, size in enumerate(sizes) for _ in range(size)]
+    some = [msgspec.structs.replace(row, documents=name) for row, name in zip(some, names, strict=True)]
+    some += [msgspec.structs.replace(row, answerable=False, questions="open") for row in rows(others)]
+    likely = np.array([0.6 if row.answerable else 0.3 for row in some])
+    return some, *(np.clip(random.normal(likely, 0.2), 0, 1) for _ in range(2))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_both_decisions_together_refuse_as_many_as_they_may_and_no_more(seed):
+    thresholds, floors, refused = decided(*drawn(seed))
     for caution, most in fitting.REFUSED.items():
-        assert (answerable < found[caution]).mean() <= most
-        assert (answerable < found[caution] + 0.05).mean() > most / 2
-    assert found["low"] < found["normal"] < found["high"]
+        own = [refused[caution, f"set {number}", True] for number in range(2)]
+        assert most / 3 < np.mean(own) <= most + 1e-9
+        assert max(own) <= 1.5 * most + 1 / 200
+    assert refused["low", "set", False] < refused["normal", "set", False] < refused["high", "set", False]
+    for asked in (thresholds, floors):
+        assert asked["low"] <= asked["normal"] <= asked["high"]
+
+
+def test_the_floor_refuses_what_the_threshold_cannot_tell():
+    some, strengths, confidences = drawn(1)
+    blind = np.full(len(some), 0.5)
+    _, floors, refused = decided(some, blind, confidences)
+    assert floors["normal"] > 0
+    assert refused["normal", "set", False] > 2 * refused["normal", "set 0", True]
+    _, floors, refused = decided(some, strengths, blind)
+    assert max(floors.values()) <= 0.5
+    assert refused["normal", "set", False] > 2 * refused["normal", "set 0", True]
+
+
+def test_no_single_set_pays_for_the_others():
+    some, strengths, confidences = drawn(2, sizes=(100, 100, 100))
+    weak = np.array([row.documents == "set 0" for row in some])
+    strengths, confidences = strengths - 0.25 * weak, confidences - 0.25 * weak
+    _, _, refused = decided(some, strengths, np.clip(confidences, 0, 1))
+    for caution, most in fitting.REFUSED.items():
+        assert refused[caution, "set 0", True] <= 1.5 * most + 1 / 100
+        assert refused[caution, "set", False] > 0
+
+
+def test_a_small_set_may_lose_one_question():
+    some, strengths, confidences = drawn(3, sizes=(300, 5))
+    small = [index for index, row in enumerate(some) if row.documents == "set 1"]
+    strengths[small] = confidences[small] = [0.01, 0.99, 0.99, 0.99, 0.99]
+    thresholds, _, refused = decided(some, strengths, confidences)
+    assert refused["high", "set 1", True] == 0.2
+    assert thresholds["high"] > 0.02
+
+
+def test_what_has_no_answer_counts_as_refused_and_what_cannot_be_kept_is_no_error():
+    some, strengths, confidences = drawn(4)
+    nothing = np.full(len(some), -1.0)
+    thresholds, floors, refused = decided(some, strengths, nothing)
+    assert set(floors.values()) == {0.0}
+    some = [row for row in some if row.answerable]
+    assert decided(some, strengths[: len(some)], confidences[: len(some)])[0]["low"] >= 0
+    assert thresholds["low"] <= thresholds["high"]
+    assert refused
+
+
+def test_more_budget_never_asks_for_less_even_of_what_ties():
+    some = rows(60)
+    same = np.full(60, 0.4)
+    thresholds, floors, _ = decided(some, same, same)
+    assert thresholds["low"] <= thresholds["normal"] <= thresholds["high"] <= 0.4
+    assert floors["low"] <= floors["normal"] <= floors["high"] <= 0.4
+
+
+def test_nothing_is_fitted_below_the_lowest_threshold():
+    part = [row for row in rows() if row.fitted]
+    strengths = np.array([row.signals["fit"] for row in part])
+    least = fitting.least_threshold(part, strengths)
+    thresholds, _ = fitting.decided(part, strengths, np.ones(len(part)))
+    assert 0 < least <= thresholds["low"]
 
 
 def test_what_is_made_reads_back_and_is_the_same_each_time():
-    made = making.made(rows(), "2026-11-21", "m", SEED)
+    made = making.made(rows(), STRETCH, "2026-11-21", "m", SEED)
     text = making.written(made)
     assert parsed(text) == made
-    assert making.written(making.made(rows(), "2026-11-21", "m", SEED)) == text
+    assert making.written(making.made(rows(), STRETCH, "2026-11-21", "m", SEED)) == text
 
 
 def test_what_is_made_knows_the_signal_from_the_noise_and_says_what_it_costs():
-    made = making.made(rows(2000), "2026-11-21", "m", SEED)
+    made = making.made(rows(2000), STRETCH, "2026-11-21", "m", SEED)
     assert made.evidence.weights["fit"] > 4 * abs(made.evidence.weights["noise"])
     assert "strength" not in made.evidence.weights
     assert made.measured.ece < 0.1
@@ -108,21 +194,31 @@ def test_what_is_made_knows_the_signal_from_the_noise_and_says_what_it_costs():
     held = [row for row in rows(2000) if row.answerable and not row.fitted]
     assert own.held_out == len(held)
     for caution in CAUTIONS:
-        refused = np.mean([made.evidence(row.signals) < made.thresholds[caution] for row in held])
-        assert own.rates[caution] == pytest.approx(refused, abs=0.001)
+        shown = []
+        for row in held:
+            strength = made.evidence(row.signals)
+            sure = made.answer({**row.signals, "strength": strength})
+            shown.append(strength >= made.thresholds[caution] and sure >= made.floors[caution])
+        assert own.rates[caution] == pytest.approx(1 - np.mean(shown), abs=0.001)
     assert making.aurocs(rows(2000), made)["set: left open"] > 0.7
 
 
 def test_held_out_questions_change_no_number_that_is_fitted():
     turned = [row if row.fitted else msgspec.structs.replace(row, answerable=not row.answerable) for row in rows()]
-    one, other = (making.made(some, "2026-11-21", "m", SEED) for some in (rows(), turned))
-    assert (one.evidence, one.thresholds) == (other.evidence, other.thresholds)
+    one, other = (making.made(some, STRETCH, "2026-11-21", "m", SEED) for some in (rows(), turned))
+    assert (one.evidence, one.thresholds, one.floors) == (other.evidence, other.thresholds, other.floors)
+
+
+def test_an_answer_that_was_not_found_is_refused_at_every_caution():
+    silent = [msgspec.structs.replace(row, answered=row.answerable) for row in rows()]
+    made = making.made(silent, STRETCH, "2026-11-21", "m", SEED)
+    assert next(one for one in made.measured.refused if not one.answerable).rates == dict.fromkeys(CAUTIONS, 1.0)
 
 
 @pytest.mark.parametrize("some", [[], rows(4), [*rows(200), *rows(4, embedder="e:2")]])
 def test_rows_that_allow_no_fit_are_refused_in_a_sentence(some):
     with pytest.raises(BenchmarkError, match=r"\.$"):
-        making.made(some, "2026-11-21", "m", SEED)
+        making.made(some, STRETCH, "2026-11-21", "m", SEED)
 
 
 def test_the_halves_are_the_same_on_every_machine_and_change_with_the_seed():
@@ -137,12 +233,115 @@ def test_a_cut_file_of_rows_is_read_as_far_as_it_is_whole(tmp_path):
     file = tmp_path / "rows.jsonl"
     whole = b"".join(msgspec.json.encode(row) + b"\n" for row in rows(3))
     file.write_bytes(whole + b'{"documents": "se')
-    assert collecting._kept(file) == rows(3)
+    assert keeping.kept(file, Row) == rows(3)
     assert file.read_bytes() == whole
     file.write_bytes(b'{"other": 1}\n')
     with pytest.raises(BenchmarkError, match="--scratch"):
-        collecting._kept(file)
-    assert collecting._kept(tmp_path / "none") == []
+        keeping.kept(file, Row)
+    assert keeping.kept(tmp_path / "none", Row) == []
+
+
+# Sentences
+
+
+def read(count=200, *, embedder="e:1"):
+    """Questions with three sentences each, of which the one that fits best belongs, mostly."""
+    random, found = np.random.default_rng(4), []
+    for number in range(count):
+        fits = random.random(3)
+        seen = [{"fit": float(fit), "noise": float(random.random())} for fit in fits]
+        right = [bool(random.random() < 1 / (1 + np.exp(-8 * (fit - 0.5)))) for fit in fits]
+        explains = number % 4 > 0
+        documents = "manual" if number % 2 else "set"
+        found.append(Sentences(documents, f"q{number}", explains, seen if explains else [],
+                               right if explains else [], embedder))  # fmt: skip
+    return found
+
+
+def test_what_explanations_are_chosen_by_is_learnt_and_said():
+    stretch = making.stretches(read(), SEED)
+    assert stretch.weights["fit"] > 4 * abs(stretch.weights["noise"])
+    assert stretch({"fit": 1.0, "noise": 0.5}) > 0.8 > 0.2 > stretch({"fit": 0.0, "noise": 0.5})
+    belonging = {"set": 0, "manual": 0}
+    for one in read():
+        belonging[one.documents] += sum(one.belongs)
+    assert [(one.documents, one.questions, one.sentences) for one in stretch.fitted] == [
+        ("manual", 100, 300), ("set", 50, 150)
+    ]  # fmt: skip
+    assert {one.documents: one.belonging for one in stretch.fitted} == belonging
+    assert making.stretches(read(), SEED) == stretch
+
+
+@pytest.mark.parametrize(
+    "some", [[], read(1), [one for one in read() if not one.explains], [*read(40), *read(4, embedder="e:2")]]
+)
+def test_sentences_that_allow_no_fit_are_refused_in_a_sentence(some):
+    with pytest.raises(BenchmarkError, match=r"\.$"):
+        making.stretches(some, SEED)
+
+
+def test_a_sentence_belongs_when_most_of_its_pairs_of_words_stand_in_an_answer():
+    right = ["Open the bleed screw by one turn and close it again when water comes.", "Stop it."]
+    assert belongs("Open the bleed screw by one turn.", right)
+    assert belongs("Stop it.", right)
+    assert not belongs("Open the lid by one finger and close the other screw.", right)
+    assert not belongs("Turn one by screw bleed open.", right)  # the same words, none beside the same one
+    assert belongs("Again", right)
+    assert not belongs("Batteries", right)
+    assert not belongs("...", right)
+    assert not belongs("Open the bleed screw.", [])
+
+
+def test_sentences_are_read_by_the_product_once_and_only_of_the_fitted_half(tmp_path, monkeypatch, made_base):
+    plan, base = made_base
+    monkeypatch.setattr(reading.groups, "of", lambda _: [base])
+    file = tmp_path / "sentences.jsonl"
+    found = list(reading.collect(plan, file))
+    assert [one.id for one in found] == [one.id for one in base.read if groups.is_fitted(one, plan.seed)]
+    how = next(one for one in found if one.explains)
+    assert set(how.features[0]) == set(calibration().stretch.weights)
+    assert len(how.features) == len(how.belongs)
+    assert sum(how.belongs) == 1
+    assert not any(one.features for one in found if not one.explains)
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join(lines[:-1]) + lines[-1][:20])
+    assert list(reading.collect(plan, file)) == found
+    assert file.read_bytes() == b"".join(lines)
+
+
+def test_answers_are_asked_for_without_caution_and_once(tmp_path, monkeypatch, made_base):
+    plan, base = made_base
+    monkeypatch.setattr(collecting.groups, "of", lambda _: [base])
+    file = tmp_path / "rows.jsonl"
+    found = list(collecting.collect(plan, "", 0, file))
+    weak = next(row for row in found if row.id == "far")
+    assert calibration().evidence(weak.signals) < calibration().thresholds["low"]
+    assert weak.answered
+    assert weak.signals["support"] > 0
+    assert list(collecting.collect(plan, "", 0, file)) == found
+
+
+@pytest.fixture
+def made_base(tmp_path):
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    (folder / "pump.md").write_text(
+        "# Pump\n\n## Bleeding\n\nStop the pump and let it cool. Open the bleed screw by one turn. Batteries are "
+        "waste.\n\n## Valves\n\nThe relief valve opens at 8 bar.\n"
+    )
+    answer = ("Open the bleed screw by one turn.",)
+    asked = [Question(f"how-{number}", "How do I bleed the pump?", "k", frozenset(), answer) for number in range(6)]
+    asked += [Question(f"fact-{number}", "At what pressure does the relief valve open?", "k", frozenset(), ("8 bar",))
+              for number in range(6)]  # fmt: skip
+    far = Question("far", "Which screw did the emperor of Byzantium turn in winter?", "k")
+    both = (groups.Group("its own", tuple(asked), True), groups.Group("far", (far,), False))
+    plan = Plan(
+        command=[], scratch=str(tmp_path), models=str(tmp_path / "models"), variants=[], default_generator="", seed=SEED
+    )
+    return plan, groups.Base("pump", lambda _: folder, both, read=tuple(asked))
+
+
+# Answers
 
 
 def answered(text, document):

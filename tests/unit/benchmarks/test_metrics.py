@@ -175,3 +175,21 @@ def test_no_text_breaks_a_score_or_leaves_its_range(given_, answer):
         assert 0.0 <= score(given_, (answer,)) <= 1.0
     assert metrics.numbers_right(answer, (answer,)) in (1.0, None)
     assert metrics.no_other_number(answer, (answer,), "") in (1.0, None)
+
+
+def test_a_wrong_number_is_one_where_the_right_answer_has_another():
+    asked = "How many Aquila 220 are there?"
+    assert metrics.wrong_number("There are 4.", ("5",), asked) == 1.0
+    assert metrics.wrong_number("There are 5, since 2019.", ("5",), asked) == 0.0
+    assert metrics.wrong_number("The Aquila 220 is blue.", ("5",), asked) == 0.0  # the question's own number
+    assert metrics.wrong_number("Since 2019.", ("some", "5"), asked) == 0.0  # a right answer without a number
+    assert metrics.wrong_number("None.", ("5",), asked) == 0.0
+    assert metrics.wrong_number("There are 4.", (), asked) == 1.0  # nothing answers
+    assert metrics.wrong_number("", (), asked) == 0.0
+
+
+def test_a_number_has_a_source_or_is_the_questions():
+    assert metrics.unsourced_number("9 bar on the 220", ["opens at 9.0 bar"], "And on the 220?") == 0.0
+    assert metrics.unsourced_number("8 bar", ["opens at 9.0 bar"], "When?") == 1.0
+    assert metrics.unsourced_number("8 bar", [], "When?") == 1.0
+    assert metrics.unsourced_number("soon", [], "When?") == 0.0

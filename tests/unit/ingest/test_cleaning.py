@@ -26,6 +26,10 @@ from assistant.ingest.cleaning import clean, one_line, shorten, verbatim
         ("one\r\ntwo\rthree\u2028four", "one\ntwo\nthree\nfour"),
         ("a\u200db", "ab"),
         ("−5 °C ± 2 µm²", "−5 °C ± 2 µm²"),
+        ("a\u180bb\u17b4c\U000e0fffd\U0001d173e\ufff3f\U0001ffff", "abcdef"),
+        ("a\u2800b", "a b"),
+        ("\x1b]0;owned\x07\x1b[2J\x9b31mred", "]0;owned[2J31mred"),
+        ("Z" + "\u0334" * 300 + "algo", "Z" + "\u0334" * 4 + "algo"),
     ],
 )
 def test_clean(dirty: str, cleaned: str) -> None:
