@@ -41,6 +41,7 @@ _NEGATION = re.compile(
     re.IGNORECASE,
 )
 _INTERJECTION = re.compile(r"^\s*(yes|no|ja|nein|sí)\s*[,.:;–-]\s*", re.IGNORECASE)
+_YES = re.compile(r"^\s*(yes|ja|sí)\s*[,.:;–-]", re.IGNORECASE)
 _LIST_MARK = re.compile(r"^\s*(?:\d{1,2}[.)]|[-*•])\s+")
 
 
@@ -119,6 +120,8 @@ class Gate:
             return Verdict(False, evidence, "adds what is not in evidence")
         if claim.quantities and self._elsewhere(claim.terms - best.terms, best):
             return Verdict(False, evidence, "numbers of one place, words of another")
+        if claim.negated and _YES.match(sentence):
+            return Verdict(False, evidence, "yes to a denial")  # "Yes, antifreeze must not be used."
         return Verdict(True, evidence)
 
     def _asked(self, span: _Span) -> float:

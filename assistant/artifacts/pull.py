@@ -106,7 +106,8 @@ def _nothing_worked(entry: Entry, failures: list[tuple[Source, Exception]], fold
             return exc
     tried = "; ".join(f"{describe(source)}: {str(exc).rstrip('.')}" for source, exc in failures)
     look = "the network" if folder is None else str(folder)
+    flag = " --accept-unpinned" if any(file.sha256 is None for file in entry.files) else ""
     return ModelUnavailable(
-        f"{entry.id} could not be pulled ({tried}); check {look} and run `fieldmate models pull {entry.id}` again, "
-        f"which goes on where this stopped, or bring the file on a stick and run `fieldmate models import PATH`."
+        f"{entry.id} could not be pulled ({tried}); check {look} and run `fieldmate models pull {entry.id}{flag}` "
+        f"again, which goes on where this stopped, or bring the file on a stick and run `fieldmate models import PATH`."
     )
