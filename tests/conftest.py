@@ -123,7 +123,7 @@ def tiny_settings(tmp_path: Path) -> Settings:
         data_dir=tmp_path / "data",
         generator=GeneratorSettings(id="smollm2-135m-instruct"),
         embedder=EmbedderSettings(id=TINY_ID, threads=1),
-        answering=AnsweringSettings(caution="low"),
+        answering=AnsweringSettings(caution="low", wording="generated"),
     )
 
 

@@ -25,6 +25,8 @@ _UNEVEN = 1.5
 """Times that share which a single set may lose, rounded up to a whole question: some have a dozen."""
 _TINY = 1e-9
 _GRID = tuple(round(0.01 * step, 2) for step in range(2, 99))
+_FEWEST = 30
+"""Answerable questions of a set for which a bound of its own holds: of fewer, one question decides for all sets."""
 _FOLDS = 5
 _PENALTIES = (1e-4, 1e-3, 1e-2)
 """Of squared weights, of which cross-validation takes one."""
@@ -162,6 +164,7 @@ class _Refusal:
         documents = np.array([row.documents for row in rows])
         self._sets = [answerable & (documents == name) for name in dict.fromkeys(documents)]
         self._sets = [one for one in self._sets if one.any()]
+        self._large = [one for one in self._sets if one.sum() >= _FEWEST]
         self._others = weights(rows, answerable.astype(float), balanced=False) * ~answerable
 
     def within(self, refused: Flags, most: float) -> bool:
@@ -169,8 +172,8 @@ class _Refusal:
         return float(np.mean([refused[one].mean() for one in self._sets])) <= most + _TINY
 
     def even(self, refused: Flags, budget: float) -> bool:
-        """Whether no single set loses much more than the budget."""
-        return all(refused[one].sum() <= math.ceil(_UNEVEN * budget * one.sum() - _TINY) for one in self._sets)
+        """Whether no single set of some size loses much more than the budget."""
+        return all(refused[one].sum() <= math.ceil(_UNEVEN * budget * one.sum() - _TINY) for one in self._large)
 
     def of_others(self, refused: Flags) -> float:
         """Share of what is not answerable that this refuses."""
