@@ -15,6 +15,7 @@ from assistant.answering.confidence import calibration
 from assistant.answering.reading import Sentence
 from assistant.answering.stretch import best_stretch, features
 from assistant.answering.tables import is_row
+from assistant.retrieval.terms import terms
 from assistant.types import Evidence
 
 _LEAST = 0.15
@@ -107,29 +108,46 @@ def best_quote(question: str, sentences: Sequence[Sentence]) -> Quote | None:
     """
     if not sentences:
         return None
-    worth = [_worth(sentences, index) for index in range(len(sentences))]
+    asked = frozenset(terms(question))
+    worth = [_worth(sentences, index, asked) for index in range(len(sentences))]
     best = max(range(len(sentences)), key=lambda index: (worth[index], -index))
     if worth[best] < _LEAST:
         return None
     wide = wants_explanation(question, sentences) and not is_row(sentences[best].text)
     first, last = _explanation(sentences) if wide else _with_neighbour(sentences, best)
+    last = _until_it_says_something(sentences, first, last, asked)
     start, end = sentences[first], sentences[last]
     held, value = start.passage, max(one.value for one in sentences[first : last + 1])
     evidence = Evidence(held, held.start + start.start, held.start + end.end, min(1.0, value))
     return Quote(evidence, start.shown if first == last else held.text[start.start : end.end])
 
 
-def _worth(sentences: Sequence[Sentence], index: int) -> float:
-    """What a sentence is chosen by: its value or that of a question right before it; a question answers nothing."""
+def _worth(sentences: Sequence[Sentence], index: int, asked: frozenset[str]) -> float:
+    """What a sentence is chosen by: its value, or that of one right before it which only says what was asked.
+
+    Lists of questions, and of what can be wrong, hold the answer behind the words of the question.
+    """
     own = sentences[index]
-    if _asks(own):
+    if not _answers(own, asked):
         return 0.0
     before = sentences[index - 1] if index else None
-    return max(own.value, before.value if before and before.passage is own.passage and _asks(before) else 0.0)
+    passed = before is not None and before.passage is own.passage and not _answers(before, asked)
+    return max(own.value, before.value) if before is not None and passed else own.value
 
 
-def _asks(sentence: Sentence) -> bool:
-    return sentence.text.rstrip().endswith("?")
+def _answers(sentence: Sentence, asked: frozenset[str]) -> bool:
+    """Whether it says something that was not asked: a question does not, nor the words of the question said again."""
+    return not sentence.text.rstrip().endswith("?") and not frozenset(terms(sentence.text)) <= asked
+
+
+def _until_it_says_something(sentences: Sequence[Sentence], first: int, last: int, asked: frozenset[str]) -> int:
+    """Index of the last sentence to quote, so that not all of them say only what was asked."""
+    while not any(_answers(one, asked) for one in sentences[first : last + 1]):
+        following = last + 1
+        if following == len(sentences) or sentences[following].passage is not sentences[first].passage:
+            break
+        last = following
+    return last
 
 
 def _with_neighbour(sentences: Sequence[Sentence], best: int) -> tuple[int, int]:

@@ -126,6 +126,7 @@ class Machine:
             "FIELDMATE_GENERATOR__DECODE_THREADS": "1",
             "FIELDMATE_GENERATOR__PREFILL_THREADS": "1",
             "FIELDMATE_ANSWERING__PROMPT_TOKENS": "320",
+            "FIELDMATE_ANSWERING__WORDING": "generated",  # what this generator is not asked for of itself
             **self.settings,
         }
 

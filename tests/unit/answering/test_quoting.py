@@ -198,3 +198,9 @@ def test_a_question_in_a_document_answers_nothing_and_what_stands_behind_it_does
     assert "At 8 bar." in quote.shown
     alone = passage("When does the relief valve open?")
     assert quoted("When does the relief valve open?", alone) is None
+
+
+@pytest.mark.parametrize("question", ["The pump is noisy. What can I do?", "Pump noisy"])
+def test_what_only_repeats_the_question_is_quoted_with_what_stands_behind_it(question: str) -> None:
+    held = passage("The pump is noisy. Bleed the inlet line. The label is red.")
+    assert "Bleed the inlet line." in quoted(question, held).shown
