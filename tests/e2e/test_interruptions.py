@@ -24,7 +24,8 @@ LONG = {
     "FIELDMATE_ANSWERING__PROMPT_TOKENS": "1800",
     "FIELDMATE_GENERATOR__MAX_TOKENS": "240",
 }
-QUESTION = "What does E07 mean on the card reader of the coffee kiosk?"
+QUESTION = "Explain what E07 means on the card reader of the coffee kiosk."
+"""An explanation: the model that is asked to word one reads whole passages."""
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from assistant.ingest.cleaning import clean
 from tests.e2e.machine import Machine
 
 STRANGE = {
@@ -36,7 +37,7 @@ def answers(manuals: tuple[Machine, object]) -> dict[str, dict[str, object]]:
 @pytest.mark.usefixtures("generator")
 @pytest.mark.parametrize("name", STRANGE)
 def test_a_strange_question_gets_an_answer_object(answers: dict[str, dict[str, object]], name: str) -> None:
-    assert answers[name]["question"] == STRANGE[name].strip()
+    assert answers[name]["question"] == clean(STRANGE[name]).strip(), "what nobody sees is no part of it"
     assert answers[name]["status"] in {"answered", "abstained"}
     assert answers[name]["answer"]
 
