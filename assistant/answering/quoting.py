@@ -27,7 +27,9 @@ _NAMES_A_SECTION = 0.6
 set, see benchmarks/LOG.md)."""
 _ASKS_FOR_EXPLANATION = re.compile(
     r"\bhow (do|can|to|should|would|must|does|is|are|did)\b|^\W*(can|could|is it possible|explain|please|why|"
-    r"describe|tell)|\bwhat (should|can|happens|will|to do)\b|"
+    r"describe|tell)|\bwhat (should|can|happens|will|to do|(do|does|must|would|could) (i|we|you|one))\b|"
+    r"\bis there (a|any|some|no) way\b|"
+    r"\bwhat(['’]s| is| are)( the)? (use|purpose|function|feature|advantage)s?\b|"
     r"\bwhere (to|(do|does|did|can|could|should|would|must|may) (i|we|you|one))\b|"
     r"\b(steps|procedure|instructions|explain|different|kinds of|functions|features)\b|"
     r"^\W*(wie (kann|muss|soll|sollte|\w+[et]) (ich|man|wir)|warum|weshalb|wozu|erklär\w*|beschreib\w*)\b|"
