@@ -15,6 +15,7 @@ from assistant.answering.confidence import calibration
 from assistant.answering.reading import Sentence
 from assistant.answering.stretch import best_stretch, features
 from assistant.answering.tables import is_row
+from assistant.quantities import identifiers
 from assistant.retrieval.terms import terms
 from assistant.types import Evidence
 
@@ -86,7 +87,7 @@ def asks_for_explanation(question: str) -> bool:
 def wants_explanation(question: str, sentences: Sequence[Sentence]) -> bool:
     """Whether an explanation answers `question`: it asks for one, or for what a section is about.
 
-    A question in the words of a heading wants what stands below it, unless it wants a value from there.
+    A question in the words of a heading wants what stands below it, unless it wants a value or a code from there.
 
     Args:
         question: the text that was searched for.
@@ -95,7 +96,7 @@ def wants_explanation(question: str, sentences: Sequence[Sentence]) -> bool:
     if asks_for_explanation(question):
         return True
     named = sentences[0].named if sentences and not sentences[0].rank else 0.0
-    return named >= _NAMES_A_SECTION and not _ASKS_FOR_VALUE.search(question)
+    return named >= _NAMES_A_SECTION and not _ASKS_FOR_VALUE.search(question) and not identifiers(question)
 
 
 def best_quote(question: str, sentences: Sequence[Sentence]) -> Quote | None:

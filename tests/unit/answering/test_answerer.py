@@ -216,6 +216,15 @@ def test_a_warning_beside_the_answer_is_told_with_it(teach: Teach, tmp_path: Pat
     assert "".join(event.text for event in events if isinstance(event, TextDelta)) == answer.text
 
 
+def test_a_row_of_another_part_is_not_shown(teach: Teach, tmp_path: Path) -> None:
+    table = "| Joint | Torque |\n| --- | --- |\n| Base cabinet | 14 Nm |\n| Lid | 3 Nm |\n"
+    text = f"# Kiosk\n\n## Torque values\n\n{table}\n## Impeller\n\nThe impeller is made of steel.\n"
+    (tmp_path / "pump.md").write_text(text, "utf-8")
+    assistant, _ = teach("14 Nm", wording="quoted")
+    assert "14 Nm" in assistant.answer("What torque does the base cabinet need?").text
+    assert "Nm" not in assistant.answer("What torque do the impeller screws need?").text
+
+
 def test_what_is_hardly_right_is_not_shown(teach: Teach, monkeypatch: pytest.MonkeyPatch) -> None:
     # The floor is at its end here, which no calibration makes it: every answer is below it.
     monkeypatch.setattr(confidence, "floor", lambda caution: 1.0)

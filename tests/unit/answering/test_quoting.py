@@ -138,6 +138,7 @@ BLEEDING = passage("Stop the pump. Open the screw. It takes 3 minutes at 2 bar."
         ("Which part number for bleeding the pump?", False),
         ("Pressure of bleeding the pump in bar", False),
         ("Who is bleeding the pump?", False),
+        ("Bleeding the pump P-07", False),
         ("What do I do when the motor hums?", True),
         ("Is there a way to stop the motor?", True),
         ("What is the purpose of the screw?", True),
