@@ -11,10 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from assistant.answering.evidence import negated
-from assistant.answering.tables import CELL, header_of, is_row, spelled_out
+from assistant.answering.tables import CELL, header_of, is_row, spelled_out, statements
 from assistant.quantities import identifiers, quantities
 from assistant.retrieval.terms import terms
-from assistant.sentences import iter_sentences
 from assistant.types import Evidence, Passage
 
 _SAME = 0.75
@@ -103,14 +102,11 @@ def meanings(
 
 def _listed(passage: Passage, codes: set[str]) -> Iterator[Evidence]:
     """The rows of a passage's tables that begin with the code."""
-    for start, end in iter_sentences(passage.text, passage.abbreviations):
+    for start, end in statements(passage.text, passage.abbreviations):
         text = passage.text[start:end]
         first = text.split(CELL)[0]
         if is_row(text) and len(first.split()) <= _CODE_WORDS and identifiers(first) == codes:
-            line = passage.text.find("\n", end)  # a cell of several sentences
-            yield Evidence(
-                passage, passage.start + start, passage.start + (line if line >= 0 else len(passage.text)), 1.0
-            )
+            yield Evidence(passage, passage.start + start, passage.start + end, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +119,7 @@ class _Statement:
 
 def _statements(passage: Passage, start: int, end: int) -> Iterator[_Statement]:
     """Sentences with numbers that lie in this span of the document; rows share their words with every other row."""
-    for first, last in iter_sentences(passage.text, passage.abbreviations):
+    for first, last in statements(passage.text, passage.abbreviations):
         text = passage.text[first:last]
         if first + passage.start < start or last + passage.start > end or is_row(text):
             continue

@@ -16,10 +16,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from assistant.answering.tables import is_row
+from assistant.answering.tables import is_row, statements
 from assistant.quantities import Quantity, identifiers, quantities
 from assistant.retrieval.terms import terms
-from assistant.sentences import iter_sentences
 from assistant.types import Evidence, Passage
 
 MINIMUM_SUPPORT = 0.6
@@ -225,7 +224,7 @@ def _facts(quantity: Quantity) -> tuple[str, str]:
 
 
 def _spans(passage: Passage) -> list[_Span]:
-    bounds = list(iter_sentences(passage.text, passage.abbreviations))
+    bounds = list(statements(passage.text, passage.abbreviations))
     facts = [_Facts(passage.text[start:end]) for start, end in bounds]
     above = _Facts(" \n ".join((passage.title, *passage.heading_path, passage.context)))
     # A row supports by itself: next to it stand the numbers of something else.

@@ -10,9 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from assistant.answering.addressed import evidence_of
-from assistant.answering.tables import header_of, is_row, spelled_out
+from assistant.answering.tables import header_of, is_row, spelled_out, statements
 from assistant.retrieval.terms import terms
-from assistant.sentences import iter_sentences
 from assistant.types import Evidence, Passage
 
 MOST_SENTENCES = 120
@@ -141,7 +140,7 @@ def _sentences(passage: Passage, rank: int, weights: Mapping[str, float]) -> lis
     section = frozenset(terms(passage.section))
     named = sum(weight for term, weight in weights.items() if term in section) / total
     found = []
-    for start, end in iter_sentences(passage.text, passage.abbreviations):
+    for start, end in statements(passage.text, passage.abbreviations):
         if _is_header(passage, start, end):
             continue
         held = frozenset(terms(" \n ".join((_shown(passage, start, end), passage.context))))

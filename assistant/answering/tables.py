@@ -5,12 +5,33 @@ Readers store a row as its cells joined by " | ", and the header row above it in
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
+
+from assistant.sentences import iter_sentences
+
 CELL = " | "
 
 
 def is_row(line: str) -> bool:
     """Whether `line` is a row of a table."""
     return CELL in line
+
+
+def statements(text: str, abbreviations: Collection[str] = ()) -> Iterator[tuple[int, int]]:
+    """The sentences of `text` with their offsets, in reading order; a row of a table is one, whatever its cells hold.
+
+    Half of a remedy is worse than none: "Unplug B1." out of "Unplug B1. If the code stays, replace the board."
+    """
+    last = -1
+    for start, end in iter_sentences(text, abbreviations):
+        if start < last:
+            continue
+        stop = text.find("\n", start)
+        stop = stop if stop >= 0 else len(text)
+        if end < stop and (not start or text[start - 1] == "\n") and is_row(text[start:stop]):
+            end = start + len(text[start:stop].rstrip())
+        last = end
+        yield start, end
 
 
 def header_of(row_start: int, text: str, context: str) -> str:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.answering.tables import CELL, header_of, is_row, spelled_out
+from assistant.answering.tables import CELL, header_of, is_row, spelled_out, statements
 
 HEADER = "Code | Meaning | Action"
 ROW = "E07 | Pump runs dry | Open the valve"
@@ -52,3 +52,18 @@ def test_what_is_spelled_out_holds_every_cell(names: list[str], cells: list[str]
     shown = spelled_out(CELL.join(cells), CELL.join(names))
     for cell in cells:
         assert cell.strip(" –-") in shown
+
+
+def test_a_row_is_one_statement_whatever_its_cells_hold() -> None:
+    row = "E05 | Signal above 21 mA. See B1. | Unplug B1. If the code stays, replace the board."
+    text = f"Stop the pump. Wait.\n{row}\nE06 | Hot | Wait.\nClose the lid. Start."
+    found = [text[start:end] for start, end in statements(text)]
+    assert found == ["Stop the pump.", "Wait.", row, "E06 | Hot | Wait.", "Close the lid.", "Start."]
+
+
+@given(st.text("aB. |\n!", max_size=120))
+def test_statements_are_in_order_and_do_not_overlap(text: str) -> None:
+    last = 0
+    for start, end in statements(text):
+        assert last <= start < end <= len(text)
+        last = end
