@@ -17,7 +17,7 @@ from assistant.answering.evidence import Gate, mistakable
 from assistant.answering.prompt import build
 from assistant.answering.quoting import best_quote, wants_explanation
 from assistant.answering.reading import Sentence, Similarity, digest, read, shown, standing
-from assistant.answering.signals import asked, signals, unknown
+from assistant.answering.signals import asked, signals
 from assistant.answering.stream import plain, sentences
 from assistant.answering.tables import is_row
 from assistant.answering.warnings import beside
@@ -86,7 +86,6 @@ class _Draft:
     strength: float = 0.0
     text: str = ""
     citations: list[Citation] = field(default_factory=list)
-    support: list[float] = field(default_factory=list)
     rests_on: list[Evidence] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     signals: dict[str, float] = field(default_factory=dict)
@@ -110,7 +109,6 @@ class _Draft:
         if not text:
             return
         self.text += text
-        self.support.append(evidence.score)
         self.rests_on.append(evidence)
         yield TextDelta(text)
         yield from self.cite(evidence)
@@ -181,19 +179,19 @@ class Answerer:
             read_sentences = self._read(found)
             if found.hits:
                 draft.signals = signals(found.text, found.hits, found.weights, read_sentences, self._passages())
-        strength = draft.strength = confidence.strength(draft.signals)
-        if strength >= confidence.threshold(self._limits.caution):
+        draft.strength = confidence.strength(draft.signals)
+        if draft.strength >= confidence.threshold(self._limits.caution):
             yield from self._answered(question, searched, found, read_sentences, draft, cancelled)
         draft.text = draft.text.rstrip()
         if draft.text:
             mode: AnswerMode = "generated" if draft.model is not None and not draft.quoted else "quoted"
             yield from self._conflicting(found, draft)
             yield from self._warned(draft)
-            done = self._finish(question, draft, found.hits, "answered", mode, strength)
+            done = self._finish(question, draft, found.hits, "answered", mode)
         else:
             draft.text = _STOPPED if cancelled() else abstention(found.hits)
             yield TextDelta(draft.text)
-            done = self._finish(question, draft, found.hits, "abstained", "quoted", strength)
+            done = self._finish(question, draft, found.hits, "abstained", "quoted")
         yield AnswerDone(done)
 
     def _read(self, found: Found) -> tuple[Sentence, ...]:
@@ -212,9 +210,9 @@ class Answerer:
         """Release steps, a quotation or the generator's sentences: what is worded best for this question."""
         yield from self._procedure(searched, found, draft)
         wording = self._limits.wording
-        words = wording == "generated" or (wording == "mixed" and not wants_explanation(searched, read_sentences))
-        if not draft.text and words:
-            yield from self._generated(question, found, read_sentences, draft, cancelled)
+        brief = not wants_explanation(searched, read_sentences)
+        if not draft.text and (wording == "generated" or (wording == "mixed" and brief)):
+            yield from self._generated(question, found, read_sentences, draft, cancelled, brief=brief)
         if not draft.text and not cancelled():
             yield from self._quoted(found.text, read_sentences, draft)
 
@@ -245,15 +243,14 @@ class Answerer:
 
     def _sure(self, draft: _Draft, evidence: Evidence, *, generated: bool = False) -> bool:
         """Whether an answer may begin with what rests on `evidence`: it is right with enough confidence."""
-        outcome = self._outcome(draft, [evidence], [evidence.score], generated=generated)
+        outcome = self._outcome(draft, [evidence], generated=generated)
         if is_row(evidence.quote) and outcome["lacks"] >= 1.0 and outcome["asked"] < _LEAST_OF_A_ROW:
             return False
         return confidence.confidence(outcome) >= confidence.floor(self._limits.caution)
 
-    def _outcome(
-        self, draft: _Draft, rests_on: Sequence[Evidence], support: Sequence[float], *, generated: bool
-    ) -> dict[str, float]:
+    def _outcome(self, draft: _Draft, rests_on: Sequence[Evidence], *, generated: bool) -> dict[str, float]:
         held = asked(draft.weights, rests_on, self._passages())
+        support = [evidence.score for evidence in rests_on]
         return confidence.outcome(draft.strength, support, draft.logprobs, held, generated=generated)
 
     def _warned(self, draft: _Draft) -> Iterator[AnswerEvent]:
@@ -278,6 +275,8 @@ class Answerer:
         read_sentences: Sequence[Sentence],
         draft: _Draft,
         cancelled: Cancelled,
+        *,
+        brief: bool,
     ) -> Iterator[AnswerEvent]:
         """Release each sentence of the model that its passages support, the first where it fits the question as well.
 
@@ -291,7 +290,6 @@ class Answerer:
         budget = min(limits.prompt_tokens, generator.context_tokens - limits.max_tokens)
         passages = [hit.passage for hit in found.hits[: limits.passages]]
         with draft.stages.of("tokenize"):
-            brief = not wants_explanation(question.text, read_sentences)
             candidates = digest(read_sentences) if brief else passages
             count = generator.count_tokens
             prompt, _ = build(question.text, question.history, candidates, count, budget, brief=brief)
@@ -329,16 +327,13 @@ class Answerer:
 
     def _relevant(self, weights: Mapping[str, float], sentence: str, evidence: Evidence) -> bool:
         """Whether an answer may begin with `sentence`: it or its evidence says something about what was asked."""
+        if quantities(sentence) or identifiers(sentence):
+            spoken_of = asked(weights, [evidence], self._passages())
+            return spoken_of["asked"] >= _LEAST_EXACT and spoken_of["lacks"] < 1.0
         above = evidence.passage.heading_path
         held = frozenset(terms(" \n ".join((sentence, evidence.quote, evidence.passage.title, *above))))
-        least = _LEAST_RELEVANCE
-        if quantities(sentence) or identifiers(sentence):
-            least, nowhere = _LEAST_EXACT, unknown(weights, self._passages())
-            weights = {term: weight for term, weight in weights.items() if term not in nowhere}
-            if weights and max(weights, key=weights.__getitem__) not in held:
-                return False  # what was asked about most is not in it
         covered = sum(weight for term, weight in weights.items() if term in held)
-        return covered >= least * sum(weights.values())
+        return covered >= _LEAST_RELEVANCE * sum(weights.values())
 
     def _pieces(self, generator: Generator, prompt: Prompt, draft: _Draft, cancelled: Cancelled) -> Iterator[str]:
         stream = generator.generate(
@@ -367,11 +362,10 @@ class Answerer:
         hits: tuple[Hit, ...],
         status: AnswerStatus,
         mode: AnswerMode,
-        strength: float,
     ) -> Answer:
-        right = 1 - strength
+        right = 1 - draft.strength
         if status == "answered":
-            outcome = self._outcome(draft, draft.rests_on, draft.support, generated=mode == "generated")
+            outcome = self._outcome(draft, draft.rests_on, generated=mode == "generated")
             draft.signals |= outcome
             right = confidence.confidence(outcome)
             right = min(right, _EITHER) if draft.differing else right

@@ -8,15 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from assistant.dialogue.procedures import SIGNAL_WORDS
 from assistant.sentences import iter_sentences
 from assistant.types import Evidence, Passage
 
-_WORDS = (
-    "warning|caution|danger|attention|achtung|warnung|vorsicht|gefahr|advertencia|precaución|peligro|atención|"
-    "avertissement|attenzione|avvertenza|pericolo"
-)
-_SIGNAL = re.compile(rf"\W*(?:(?i:{_WORDS})\s*[:!]|(?:{_WORDS.upper()})\b)")
-"""The signal words of ISO 3864-2 and ANSI Z535.6 and their translations: with a colon, or in capitals."""
+_SIGNAL = re.compile(rf"\W*(?:(?i:{SIGNAL_WORDS})\s*[:!]|(?:{SIGNAL_WORDS.upper()})\b)")
+"""With a colon, or in capitals: a sentence may be about a warning lamp."""
 _LONGEST = 3
 """Sentences of one warning, on one line."""
 _MOST = 2

@@ -19,10 +19,12 @@ _ASKS_HOW = re.compile(
     re.IGNORECASE,
 )
 _STEP = re.compile(r"^(\d{1,2})[.)]\s+\S.*$", re.MULTILINE)
-_WARNING = re.compile(
-    r"^(WARNING|CAUTION|DANGER|WARNUNG|VORSICHT|GEFAHR|ACHTUNG|ADVERTENCIA|PELIGRO|PRECAUCIÓN|ATENCIÓN)\b.*$",
-    re.MULTILINE | re.IGNORECASE,
+SIGNAL_WORDS = (
+    "warning|caution|danger|attention|achtung|warnung|vorsicht|gefahr|advertencia|precaución|peligro|atención|"
+    "avertissement|attenzione|avvertenza|pericolo"
 )
+"""What warnings begin with after ISO 3864-2 and ANSI Z535.6, and the translations; a pattern."""
+_WARNING = re.compile(rf"^({SIGNAL_WORDS})\b.*$", re.MULTILINE | re.IGNORECASE)
 _FEWEST_STEPS = 3
 _LEAST_COVERED = 0.6
 """Share of the question's terms, by weight, that headings and steps must hold."""
