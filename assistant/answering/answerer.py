@@ -16,7 +16,7 @@ from assistant.answering.conflicts import conflict, meanings
 from assistant.answering.evidence import Gate, mistakable
 from assistant.answering.prompt import build
 from assistant.answering.quoting import best_quote, wants_explanation
-from assistant.answering.reading import Sentence, Similarity, digest, read, shown, standing
+from assistant.answering.reading import Sentence, Similarity, digest, read, rivals, shown, standing
 from assistant.answering.signals import asked, signals
 from assistant.answering.stream import plain, sentences
 from assistant.answering.tables import is_row
@@ -60,6 +60,8 @@ others, where quoting was right for .80 (see benchmarks/LOG.md)."""
 _LEAST_OF_A_ROW = 0.5
 """Share of the question's known terms, by weight, that a row and its headings must hold when they lack the rarest: a
 row of another part looks like an answer. Of 72 sample questions 8 rows are withheld, of which one was right."""
+_MOST_ROWS = 6
+"""Rows shown of those that a question tells no better apart."""
 _EITHER = 0.5
 """Most confidence where documents differ: one of them is wrong, or meant for something else."""
 
@@ -309,7 +311,10 @@ class Answerer:
                 known.add(key)
                 verdict = gate.judge(sentence)
                 evidence = verdict.evidence if verdict.supported else None
-                unclear = evidence is not None and mistakable(sentence, evidence.quote, found.text)
+                unclear = evidence is not None and (
+                    mistakable(sentence, evidence.quote, found.text)
+                    or bool(rivals(evidence, found.weights, read_sentences))
+                )
                 if evidence is not None and not draft.text:
                     fits = self._relevant(found.weights, sentence, evidence)
                     fits = fits and standing(evidence, read_sentences) >= _LEAST_STANDING
@@ -317,7 +322,7 @@ class Answerer:
             if evidence is None or (unclear and draft.text):
                 continue
             if unclear:
-                yield from draft.add(shown(evidence, read_sentences), evidence)
+                yield from self._cited(shown(evidence, read_sentences), evidence, read_sentences, draft)
                 break
             yield from draft.add(sentence, evidence)
             draft.quoted = not draft.text
@@ -353,7 +358,19 @@ class Answerer:
         """Release what of the best passages answers the question best."""
         quote = best_quote(meant, read_sentences)
         if quote is not None and self._sure(draft, quote.evidence):
-            yield from draft.add(quote.shown, quote.evidence)
+            yield from self._cited(quote.shown, quote.evidence, read_sentences, draft)
+
+    def _cited(
+        self, text: str, evidence: Evidence, read_sentences: Sequence[Sentence], draft: _Draft
+    ) -> Iterator[AnswerEvent]:
+        """Release what is quoted; of rows that the question tells no better apart all, up to some."""
+        rows = rivals(evidence, draft.weights, read_sentences)[:_MOST_ROWS]
+        if not rows:
+            yield from draft.add(text, evidence)
+        for number, row in enumerate(rows):
+            start = row.passage.start
+            own = Evidence(row.passage, start + row.start, start + row.end, evidence.score)
+            yield from draft.add(row.shown if number == 0 else f"\n{row.shown}", own)
 
     def _finish(
         self,

@@ -123,6 +123,25 @@ def standing(evidence: Evidence, sentences: Sequence[Sentence]) -> float:
     return own / best if best > 0 else 0.0
 
 
+def rivals(evidence: Evidence, weights: Mapping[str, float], sentences: Sequence[Sentence]) -> list[Sentence]:
+    """The rows that the question's words tell no better apart from the cited row, it among them; else none.
+
+    "Which torque for the terminals?" means the row of X1 no more than that of X2.
+
+    Args:
+        evidence: what is cited.
+        weights: the question's terms.
+        sentences: what was read.
+    """
+    cited = _inside(evidence, sentences)
+    if len(cited) != 1 or not is_row(cited[0].text):
+        return []
+    wanted = frozenset(terms(cited[0].text)) & weights.keys()
+    rows = [one for one in sentences if one.passage == evidence.passage and is_row(one.text)]
+    alike = [one for one in rows if wanted <= frozenset(terms(one.text))]
+    return alike if wanted and len(alike) > 1 else []
+
+
 def shown(evidence: Evidence, sentences: Sequence[Sentence]) -> str:
     """What is cited, as it is shown: a row with the names of its columns."""
     inside = _inside(evidence, sentences)

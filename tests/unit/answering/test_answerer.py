@@ -225,6 +225,18 @@ def test_a_row_of_another_part_is_not_shown(teach: Teach, tmp_path: Path) -> Non
     assert "Nm" not in assistant.answer("What torque do the impeller screws need?").text
 
 
+@pytest.mark.parametrize("wording", ["generated", "quoted"])
+def test_rows_that_the_question_does_not_tell_apart_are_all_shown(teach: Teach, tmp_path: Path, wording: str) -> None:
+    rows = "| Terminal X1 | 0.8 Nm |\n| Terminals X2 to X9 | 0.5 Nm |\n| Rail screw | 1.2 Nm |\n"
+    text = f"# Controller\n\n## Tightening torques\n\n| Screw | Torque |\n| --- | --- |\n{rows}"
+    (tmp_path / "pump.md").write_text(text, "utf-8")
+    assistant, _ = teach("0.8 Nm", wording=wording)
+    both = assistant.answer("Which torque for the terminals?")
+    assert both.text == "Screw: Terminal X1; Torque: 0.8 Nm\nScrew: Terminals X2 to X9; Torque: 0.5 Nm"
+    assert [citation.quote for citation in both.citations] == ["Terminal X1 | 0.8 Nm", "Terminals X2 to X9 | 0.5 Nm"]
+    assert "0.5 Nm" not in assistant.answer("Which torque for terminal X1?").text
+
+
 def test_what_is_hardly_right_is_not_shown(teach: Teach, monkeypatch: pytest.MonkeyPatch) -> None:
     # The floor is at its end here, which no calibration makes it: every answer is below it.
     monkeypatch.setattr(confidence, "floor", lambda caution: 1.0)
