@@ -99,6 +99,50 @@ class Generator(Protocol):
 
 
 @runtime_checkable
+class StateStore(Protocol):
+    """Keeps computed states of passages from one process to the next; what it has lost is computed again.
+
+    Keys are hexadecimal digests of all that a state depends on: they name no text.
+    """
+
+    def load(self, key: str) -> memoryview | None:
+        """The state kept under `key`, checked; None where there is none or it is damaged. Counts as asked for."""
+
+    def holds(self, key: str) -> bool:
+        """Whether `load` is likely to find it; counts as nothing and reads no state."""
+
+    def keep(self, key: str, tokens: int, state: bytes | memoryview) -> bool:
+        """Keep the state of so many tokens; False where it is worth less than what would have to go, or cannot be kept.
+
+        Raises nothing for a full disk or a folder that cannot be written: then nothing is kept.
+        """
+
+    def asked(self, key: str) -> int:
+        """How often it was asked for, kept or not."""
+
+    def close(self) -> None:
+        """Write down what was counted; calling it again is harmless."""
+
+
+@runtime_checkable
+class StatefulGenerator(Generator, Protocol):
+    """A generator that can keep the states of passages and begin behind them."""
+
+    @property
+    def stateful(self) -> str:
+        """Empty where states can be kept; else the reason why not, as a clause."""
+
+    def key(self, instructions: str, passage: str) -> str:
+        """What the state of `passage` behind `instructions` is kept under: a digest of all that it depends on."""
+
+    def warm(self, instructions: str, passage: str, cancelled: Cancelled = lambda: False) -> bool:
+        """Compute and keep the state of `passage` unless it is kept already; False where it is not kept afterwards."""
+
+    def prepare(self, prompt: Prompt, cancelled: Cancelled = lambda: False) -> None:
+        """Bring everything in front of the prompt's question into the cache, so that `generate` begins behind it."""
+
+
+@runtime_checkable
 class Reader(Protocol):
     """Turns one kind of file into a document."""
 
