@@ -1,44 +1,34 @@
-"""GGUF generators through llama.cpp, in process.
-
-Uses llama.cpp's own functions instead of the `Llama` class of llama-cpp-python: that class offers neither an abort
-during prefill nor the sequence handling that stored states need, and copies logits that nobody reads. Knows nothing
-of documents beyond `Prompt`.
-"""
+"""GGUF generators through llama.cpp, in process. Knows nothing of documents beyond `Prompt`."""
 
 from __future__ import annotations
 
 import codecs
-import ctypes
-import os
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from assistant.engines.llama_cache import PassageCache
+from assistant.engines.llama_context import LlamaContext
+from assistant.engines.lookup import Lookup
+from assistant.engines.speculation import Speculation
 from assistant.engines.template import PLAIN, TemplateParts, take_apart
-from assistant.errors import ModelDamaged
-from assistant.protocols import Cancelled
+from assistant.protocols import Cancelled, StateStore
 from assistant.stages import Stages
 from assistant.types import Generated, Prompt, Usage
 
-_FLASH_ATTENTION = 1
-_FEW_CORES = 2
-_SPINS = "10000"
-"""Of a waiting thread before it sleeps, well below a millisecond; 3,000 to 100,000 were equally fast when idle."""
-_ABORTED = 2
-"""What `llama_decode` returns when the abort callback asked for it."""
+_MOST_PASSAGES = 8
+"""That may be joined from kept states; a prompt of more is computed from the ninth on."""
 
 
 class LlamaGenerator:
     """A GGUF model with one live sequence.
 
-    The tokens in front of the passages (template and instructions) stay in the cache between calls and are decoded in
-    a call of their own, so that a question finds the same state whether it is the first or the tenth: batch borders
-    change the last bits of a state, and with them the choice between two tokens that are about equally likely.
+    What stands in front of the question stays in the cache between calls, and is taken from kept states where it is not
+    there: see `assistant.engines.llama_cache`.
     """
 
     def __init__(
@@ -51,74 +41,58 @@ class LlamaGenerator:
         prefill_threads: int = 2,
         batch_tokens: int = 512,
         seed: int = 0,
+        origin: str = "",
+        states: StateStore | None = None,
+        repaired_tokens: int = 16,
+        speculate: bool = True,
     ) -> None:
         """Load the model; its weights are mapped, not copied.
+
+        Args:
+            path: of the GGUF file.
+            model: catalogue id.
+            context_tokens: room for prompt and completion together.
+            decode_threads: threads that write.
+            prefill_threads: threads that read, and check drafts.
+            batch_tokens: computed in one go, at most.
+            seed: of the choice at a temperature.
+            origin: names the model's bytes, as its SHA-256; states are kept only with it.
+            states: keeps states of passages from one process to the next; closed with the generator.
+            repaired_tokens: at the head of each passage behind the first that are computed again.
+            speculate: guess from the prompt what comes next, where that pays.
 
         Raises:
             ModelDamaged: llama.cpp cannot load the file.
         """
-        self._library = _library()
-        _LOG.install(self._library)
         self._model_id = model
-        self._batch_tokens = batch_tokens
         self._seed = seed
+        self._speculate = speculate
         self._usage = Usage()
         self._stages = Stages()
-        self._kept: list[int] = []
-        self._held = _Held()
-        self._handle = self._context = None
+        self._states = states if origin else None
+        self._context = LlamaContext(
+            path,
+            context_tokens=context_tokens,
+            decode_threads=decode_threads,
+            prefill_threads=prefill_threads,
+            batch_tokens=batch_tokens,
+            sequences=_MOST_PASSAGES,
+        )
         try:
-            with self._held:
-                self._handle, self._context = self._load(path, context_tokens, decode_threads, prefill_threads)
+            self._parts = self._template()
+            self._cache = PassageCache(self._context, origin, self._states, repaired_tokens)
         except BaseException:
-            self.close()
+            self._context.close()
             raise
-        self._vocab = self._library.llama_model_get_vocab(self._handle)
-        self._vocab_size = self._library.llama_vocab_n_tokens(self._vocab)
-        self._memory = self._library.llama_get_memory(self._context)
-        self._parts = self._template()
         self._head_cache: tuple[str, list[int]] | None = None
-
-    def _load(self, path: Path, context_tokens: int, decode_threads: int, prefill_threads: int) -> tuple[Any, Any]:
-        library = self._library
-        model_params = library.llama_model_default_params()
-        model_params.n_gpu_layers = 0
-        handle = library.llama_model_load_from_file(str(path).encode(), model_params)
-        if not handle:
-            raise ModelDamaged(f"llama.cpp cannot load {path.name}: {_LOG.last()}. Run `fieldmate models verify`.")
-        trained = library.llama_model_n_ctx_train(handle)
-        params = library.llama_context_default_params()
-        params.n_ctx = min(context_tokens, trained)
-        params.n_batch = self._batch_tokens
-        params.n_ubatch = self._batch_tokens
-        params.n_threads = decode_threads
-        params.n_threads_batch = prefill_threads
-        params.flash_attn_type = _FLASH_ATTENTION
-        params.no_perf = True
-        context = library.llama_init_from_model(handle, params)
-        if not context:
-            library.llama_model_free(handle)
-            raise ModelDamaged(
-                f"llama.cpp cannot make a context of {params.n_ctx} tokens for {path.name}: {_LOG.last()}. "
-                "Lower generator.context_tokens in the settings."
-            )
-        return handle, context
+        self._speculation = Speculation(time.perf_counter)
 
     def _template(self) -> TemplateParts:
-        raw = self._library.llama_model_chat_template(self._handle, None)
+        raw = self._context.template
         if not raw:
             return PLAIN
-        bos, eos = (self._token_text(token) for token in self._special())
-        return take_apart(raw.decode("utf-8", "replace"), bos, eos)
-
-    def _special(self) -> tuple[int, int]:
-        return self._library.llama_vocab_bos(self._vocab), self._library.llama_vocab_eos(self._vocab)
-
-    def _token_text(self, token: int) -> str:
-        if token < 0:
-            return ""
-        text: bytes = self._library.llama_vocab_get_text(self._vocab, token)
-        return text.decode("utf-8", "replace")
+        bos, eos = (self._context.token_text(token) for token in self._context.special())
+        return take_apart(raw, bos, eos)
 
     @property
     def model(self) -> str:
@@ -128,7 +102,7 @@ class LlamaGenerator:
     @property
     def context_tokens(self) -> int:
         """Room for prompt and completion together, in tokens."""
-        return int(self._library.llama_n_ctx(self._context))
+        return self._context.tokens
 
     @property
     def usage(self) -> Usage:
@@ -140,33 +114,62 @@ class LlamaGenerator:
         """Milliseconds of the latest `generate` by stage."""
         return self._stages.milliseconds
 
+    @property
+    def stateful(self) -> str:
+        """Empty where states can be kept; else the reason why not, as a clause."""
+        return self._cache.refused if self._states is not None else "no store of states is given"
+
+    def key(self, instructions: str, passage: str) -> str:
+        """What the state of `passage` behind `instructions` is kept under."""
+        return self._cache.key(self._head(instructions), self._context.tokenize(passage))
+
+    def warm(self, instructions: str, passage: str, cancelled: Cancelled = lambda: False) -> bool:
+        """Compute and keep the state of `passage`; see `assistant.protocols.StatefulGenerator.warm`."""
+        head, tokens = self._head(instructions), self._context.tokenize(passage)
+        if not tokens or self.stateful or len(head) + len(tokens) > self.context_tokens:
+            return False
+        if not self._cache.holds(head, tokens):
+            self._placed(head, [tokens], cancelled)
+        return self._cache.holds(head, tokens)
+
+    def prepare(self, prompt: Prompt, cancelled: Cancelled = lambda: False) -> None:
+        """Bring what stands in front of the question into the cache."""
+        head, passages = self._head(prompt.instructions), self._passages(prompt)
+        if len(head) + sum(map(len, passages)) <= self.context_tokens:
+            self._placed(head, passages, cancelled)
+
+    def _placed(self, head: list[int], passages: list[list[int]], cancelled: Cancelled) -> tuple[int, int] | None:
+        """Tokens that stand in the live sequence now, and how many of them were not computed for it."""
+        self._context.abort_when(cancelled)
+        try:
+            placed = self._cache.place(head, passages, self._stages)
+        finally:
+            self._context.abort_when(None)
+        return None if placed is None else (placed.tokens, placed.reused)
+
     def count_tokens(self, prompt: Prompt) -> int:
         """Tokens that `prompt` takes, the template's own included."""
-        return len(self._head(prompt)) + len(self._rest(prompt))
+        return len(self._head(prompt.instructions)) + sum(map(len, self._passages(prompt))) + len(self._tail(prompt))
 
-    def _head(self, prompt: Prompt) -> list[int]:
+    def _head(self, instructions: str) -> list[int]:
         """Tokens in front of the passages; those of the latest instructions are remembered."""
-        if self._head_cache is None or self._head_cache[0] != prompt.instructions:
-            parts = self._parts
-            add_bos = self._library.llama_vocab_get_add_bos(self._vocab)
-            bos = self._special()[0]
-            head = self._tokenize(parts.before_instructions, control=True)
+        if self._head_cache is None or self._head_cache[0] != instructions:
+            parts, context = self._parts, self._context
+            add_bos = context.library.llama_vocab_get_add_bos(context.vocab)
+            bos = context.special()[0]
+            head = context.tokenize(parts.before_instructions, control=True)
             if add_bos and head[:1] != [bos]:
                 head = [bos, *head]
-            head += self._tokenize(prompt.instructions) + self._tokenize(parts.before_content, control=True)
-            self._head_cache = (prompt.instructions, head)
+            head += context.tokenize(instructions) + context.tokenize(parts.before_content, control=True)
+            self._head_cache = (instructions, head)
         return self._head_cache[1]
 
-    def _rest(self, prompt: Prompt) -> list[int]:
-        tokens = [token for passage in prompt.passages for token in self._tokenize(passage)]
-        return tokens + self._tokenize(prompt.question) + self._tokenize(self._parts.before_answer, control=True)
+    def _passages(self, prompt: Prompt) -> list[list[int]]:
+        return [self._context.tokenize(passage) for passage in prompt.passages]
 
-    def _tokenize(self, text: str, *, control: bool = False) -> list[int]:
-        data = text.encode("utf-8", "replace")
-        room = len(data) + 8
-        tokens = (ctypes.c_int32 * room)()
-        count = self._library.llama_tokenize(self._vocab, data, len(data), tokens, room, False, control)
-        return list(tokens[:count])
+    def _tail(self, prompt: Prompt) -> list[int]:
+        context = self._context
+        return context.tokenize(prompt.question) + context.tokenize(self._parts.before_answer, control=True)
 
     def generate(
         self,
@@ -179,143 +182,148 @@ class LlamaGenerator:
         """Stream the continuation; see `assistant.protocols.Generator.generate`."""
         self._stages = Stages()
         with self._stages.of("tokenize"):
-            head, rest = self._head(prompt), self._rest(prompt)
-        total = len(head) + len(rest)
+            head, passages, tail = self._head(prompt.instructions), self._passages(prompt), self._tail(prompt)
+        total = len(head) + sum(map(len, passages)) + len(tail)
         if total + max_tokens > self.context_tokens:
             raise ValueError(
                 f"prompt of {total} tokens and completion of {max_tokens} exceed the context of {self.context_tokens}"
             )
-        return self._run(head, rest, max_tokens, temperature, cancelled)
+        self._usage = Usage(total, 0, 0)
+        return self._run(head, passages, tail, max_tokens, temperature, cancelled)
 
     def _run(
-        self, head: list[int], rest: list[int], max_tokens: int, temperature: float, cancelled: Cancelled
+        self,
+        head: list[int],
+        passages: list[list[int]],
+        tail: list[int],
+        max_tokens: int,
+        temperature: float,
+        cancelled: Cancelled,
     ) -> Iterator[Generated]:
-        reused = self._keep(head)
-        made = 0
-        self._usage = Usage(len(head) + len(rest), reused, 0)
-        self._abort_when(cancelled)
-        try:
-            with self._stages.of("prefill"):
-                if not reused:
-                    if not self._decode(head, 0):
-                        return
-                    self._kept = head
-                if not self._decode(rest, len(head)):
-                    return
-        finally:
-            self._abort_when(None)
+        placed = self._placed(head, passages, cancelled)
+        if placed is None:
+            return
+        position, reused = placed
+        total = position + len(tail)
+        self._usage = Usage(total, reused, 0)
+        if not self._read(tail, position, cancelled):
+            return
         output = _Output(self._parts.stops)
-        position = len(head) + len(rest)
-        pick = _Sampler(self._library, temperature, self._seed)
+        seen = Lookup([token for tokens in (*passages, tail) for token in tokens])
+        pick = _Sampler(self._context, temperature, self._seed)
+        made = 0
         try:
-            while made < max_tokens and not cancelled():
-                with self._stages.of("decode"):
-                    token, logprob = pick(self._context, self._logits())
-                    if self._library.llama_vocab_is_eog(self._vocab, token):
-                        break
-                    made += 1
-                    self._usage = Usage(len(head) + len(rest), reused, made)
-                    text = output.feed(self._piece(token))
-                yield Generated(text, logprob)
-                if output.stopped or made == max_tokens:
+            for token, logprob in self._tokens(pick, seen, total, max_tokens, cancelled):
+                made += 1
+                self._usage = Usage(total, reused, made)
+                yield Generated(output.feed(self._context.piece(token)), logprob)
+                if output.stopped:
                     break
-                with self._stages.of("decode"):
-                    if not self._decode([token], position):
-                        break
-                position += 1
-            if tail := output.finish():
-                yield Generated(tail)
+            if tail_text := output.finish():
+                yield Generated(tail_text)
         finally:
             pick.close()
 
-    def _keep(self, head: list[int]) -> int:
-        """Clear the cache behind the part that may stay; returns how many tokens that is."""
-        if self._kept == head and self._library.llama_memory_seq_rm(self._memory, 0, len(head), -1):
-            return len(head)
-        self._library.llama_memory_clear(self._memory, False)
-        self._kept = []
-        return 0
+    def _read(self, tail: list[int], position: int, cancelled: Cancelled) -> bool:
+        """Compute the question behind what is placed; False when cancelled."""
+        self._context.abort_when(cancelled)
+        done = False
+        try:
+            with self._stages.of("prefill"):
+                done = self._context.decode(tail, position)
+        finally:
+            self._context.abort_when(None)
+            if not done:
+                self._cache.forget()
+        return done
 
-    def _abort_when(self, cancelled: Cancelled | None) -> None:
-        """Let `cancelled` and the process's signals end a running prefill, not only wait for it.
+    def _tokens(
+        self, pick: _Sampler, seen: Lookup, position: int, most: int, cancelled: Cancelled
+    ) -> Iterator[tuple[int, float]]:
+        """The tokens that the model writes from `position` on, each with its log-probability.
 
-        Not set while decoding: a step is short, and a call from every graph node would cost some of it.
+        Guesses are computed together with the token in front of them; one that the model would not have written is
+        dropped with all behind it.
         """
+        context = self._context
+        guesses: list[int] = []
+        row = 0
+        last = -1
+        for made in range(1, most + 1):
+            with self._stages.of("decode"):
+                logits = context.logits(row if guesses else -1)
+                if guesses and _close(logits):
+                    # Several rows round otherwise than one: where that could matter, one row decides, as it would have.
+                    context.keep(position - 1)
+                    self._decode([last], position - 1)
+                    guesses, logits = [], context.logits()
+                token, logprob = pick(logits)
+            if context.ends(token):
+                return
+            yield token, logprob
+            if made == most or cancelled():
+                return
+            with self._stages.of("decode"):
+                seen.add(token)
+                if row < len(guesses) and guesses[row] == token:
+                    row += 1
+                else:
+                    if row < len(guesses):
+                        context.keep(position)
+                    guesses = seen.draft(min(self._speculation.length(), most - made)) if pick.greedy else []
+                    with self._speculation.watching(len(guesses) + 1):
+                        self._decode([token, *guesses], position)
+                    row = 0
+                position += 1
+                last = token
+            self._speculation.wrote()
 
-        def check(_: Any) -> bool:
-            if self._held.exception is not None:
-                return True
-            try:
-                return bool(cancelled()) if cancelled else False
-            except BaseException as exc:  # noqa: BLE001  # ctypes would drop it
-                self._held.exception = exc
-                return True
-
-        self._abort = self._library.ggml_abort_callback(check if cancelled else 0)
-        self._library.llama_set_abort_callback(self._context, self._abort, None)
-
-    def _decode(self, tokens: Sequence[int], position: int) -> bool:
-        """Run `tokens` from `position` on, asking for logits of the last one only; False when aborted."""
-        for begin in range(0, len(tokens), self._batch_tokens):
-            part = tokens[begin : begin + self._batch_tokens]
-            array = (ctypes.c_int32 * len(part))(*part)
-            try:
-                with self._held:
-                    status = self._library.llama_decode(
-                        self._context, self._library.llama_batch_get_one(array, len(part))
-                    )
-            except BaseException:
-                self._kept = []
-                raise
-            if status == _ABORTED:
-                self._kept = []
-                return False
-            if status != 0:
-                self._kept = []
-                raise RuntimeError(f"llama_decode returned {status} at position {position + begin}: {_LOG.last()}")
-        return True
-
-    def _logits(self) -> npt.NDArray[np.float32]:
-        pointer = self._library.llama_get_logits_ith(self._context, -1)
-        return np.ctypeslib.as_array(pointer, shape=(self._vocab_size,))
-
-    def _piece(self, token: int) -> bytes:
-        buffer = ctypes.create_string_buffer(256)
-        length = self._library.llama_token_to_piece(self._vocab, token, buffer, 256, 0, False)
-        return buffer.raw[: max(length, 0)]
+    def _decode(self, tokens: list[int], position: int) -> None:
+        try:
+            self._context.decode(tokens, position, rows=len(tokens))
+        except BaseException:
+            self._cache.forget()
+            raise
 
     def close(self) -> None:
         """Free context and weights; calling it again is harmless."""
-        if self._context:
-            self._library.llama_free(self._context)
-            self._library.llama_model_free(self._handle)
-            self._context = self._handle = None
+        self._context.close()
+        if self._states is not None:
+            self._states.close()
+
+
+_CLOSE = 0.05
+"""Logits that lie so near to the largest may change places when several rows are computed together."""
+
+
+def _close(logits: npt.NDArray[np.float32]) -> bool:
+    """Whether another token is about as likely as the likeliest."""
+    return int(np.count_nonzero(logits >= logits.max() - _CLOSE)) > 1
 
 
 class _Sampler:
     """Chooses the next token: the likeliest at temperature 0, else llama.cpp's usual chain with a fixed seed."""
 
-    def __init__(self, library: Any, temperature: float, seed: int) -> None:
-        self._library = library
-        self._chain = None
-        if temperature > 0:
-            chain = library.llama_sampler_chain_init(library.llama_sampler_chain_default_params())
-            library.llama_sampler_chain_add(chain, library.llama_sampler_init_top_k(40))
-            library.llama_sampler_chain_add(chain, library.llama_sampler_init_top_p(0.95, 1))
-            library.llama_sampler_chain_add(chain, library.llama_sampler_init_temp(temperature))
-            library.llama_sampler_chain_add(chain, library.llama_sampler_init_dist(seed))
-            self._chain = chain
+    def __init__(self, context: LlamaContext, temperature: float, seed: int) -> None:
+        self._context = context
+        self._chain: Any = context.sampler(temperature, seed) if temperature > 0 else None
 
-    def __call__(self, context: Any, logits: npt.NDArray[np.float32]) -> tuple[int, float]:
+    @property
+    def greedy(self) -> bool:
+        """Whether always the likeliest is chosen."""
+        return self._chain is None
+
+    def __call__(self, logits: npt.NDArray[np.float32]) -> tuple[int, float]:
         token = int(np.argmax(logits))
         if self._chain is not None:
-            token = int(self._library.llama_sampler_sample(self._chain, context, -1))
+            token = int(self._context.library.llama_sampler_sample(self._chain, self._context.handle, -1))
         peak = float(logits.max())
         return token, float(logits[token]) - peak - float(np.log(np.exp(logits - peak).sum()))
 
     def close(self) -> None:
+        """Free the chain."""
         if self._chain is not None:
-            self._library.llama_sampler_free(self._chain)
+            self._context.library.llama_sampler_free(self._chain)
             self._chain = None
 
 
@@ -349,78 +357,3 @@ class _Output:
 def _overlap(text: str, stop: str) -> int:
     """Length of the longest end of `text` with which `stop` begins."""
     return next((size for size in range(min(len(text), len(stop)), 0, -1) if text.endswith(stop[:size])), 0)
-
-
-class _Held:
-    """Keeps what a signal raises inside our callbacks, and raises it when the native call is over.
-
-    An exception cannot cross the library, and at a callback's first instruction no `try` can catch it: ctypes hands it
-    to `sys.unraisablehook`, which would print and forget it, and Ctrl-C would be lost.
-    """
-
-    def __init__(self) -> None:
-        self.exception: BaseException | None = None
-
-    def __enter__(self) -> None:
-        self.exception = None
-        self._before, sys.unraisablehook = sys.unraisablehook, self._keep
-
-    def _keep(self, unraisable: Any) -> None:
-        if isinstance(unraisable.exc_value, KeyboardInterrupt):
-            self.exception = unraisable.exc_value
-        else:
-            self._before(unraisable)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        sys.unraisablehook = self._before
-        if kind is None and self.exception is not None:
-            raise self.exception
-
-
-class _Log:
-    """Takes llama.cpp's messages away from stderr and keeps the last ones for an error sentence.
-
-    The library has one callback for the whole process and keeps calling it, whichever generators come and go: there is
-    one `_LOG`, and it is never freed.
-    """
-
-    def __init__(self) -> None:
-        self._lines: list[str] = []
-        self._callback: Any = None
-
-    def install(self, library: Any) -> None:
-        def take(level: int, text: bytes, _: Any) -> None:
-            if level in (2, 3) and text:  # warnings and errors
-                self._lines = [*self._lines[-3:], text.decode("utf-8", "replace").strip()]
-
-        self._lines = []
-        if self._callback is None:
-            self._callback = library.llama_log_callback(take)
-            library.llama_log_set(self._callback, None)
-
-    def last(self) -> str:
-        return "; ".join(self._lines) or "no reason given"
-
-
-_LOG = _Log()
-
-
-def _library() -> Any:
-    """llama.cpp's functions. Imported late: loading the library takes longer than `fieldmate --help` may."""
-    # Threads that spin while they wait take the core from whoever they wait for as soon as another program wants it
-    # too: with both cores busy, 22 tokens took 3 to 28 s spinning and 1.0 to 1.3 s sleeping (benchmarks/LOG.md).
-    # Read when the OpenMP library is loaded, so it has to be set before.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    if (os.cpu_count() or 1) > _FEW_CORES:
-        # Half of the cores write, so a short wait may spin: going to sleep at each barrier costs more than the work.
-        os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
-    try:
-        from llama_cpp import llama_cpp
-    except (ImportError, OSError, RuntimeError) as exc:
-        raise ModelDamaged(
-            f"llama.cpp does not start on this machine ({exc}); reinstall with `pip install --force-reinstall "
-            "llama-cpp-python`."
-        ) from exc
-    return llama_cpp

@@ -103,7 +103,7 @@ def test_stages_are_those_of_the_latest_call_and_leave_out_what_the_caller_does(
         time.sleep(0.05)
         slept += time.perf_counter() - before
     whole = (time.perf_counter() - started - slept) * 1000
-    assert {*generator.stages} <= {"tokenize", "prefill", "decode"}
+    assert {*generator.stages} <= {"tokenize", "restore", "prefill", "keep", "decode"}
     assert 0 <= sum(generator.stages.values()) <= whole
 
 
@@ -265,17 +265,21 @@ def test_an_interrupt_during_prefill_surfaces(real: LlamaGenerator) -> None:
     assert said(real) == said(real) != ""
 
 
-def test_the_head_of_the_prompt_is_reused_with_the_same_output(smollm2: Path) -> None:
+def test_what_stands_in_front_of_the_question_is_reused_with_the_same_output(smollm2: Path) -> None:
     opened = load(smollm2)
     first = said(opened)
     assert opened.usage.reused_tokens == 0
     assert said(opened) == first
     reused = opened.usage.reused_tokens
     assert 0 < reused < opened.usage.prompt_tokens
-    said(opened, KIOSK)
-    assert opened.usage.reused_tokens == reused  # the same instructions stand in front of other passages
+    other = said(opened, KIOSK)
+    instructions = opened.usage.reused_tokens
+    assert 0 < instructions < reused  # the same ones stand in front of other passages
+    assert said(opened) == first
+    assert opened.usage.reused_tokens == instructions
     said(opened, Prompt("Say nothing.", KIOSK.passages, KIOSK.question))
     assert opened.usage.reused_tokens == 0  # other instructions
+    assert said(opened, KIOSK) == other
     opened.close()
 
 
@@ -333,6 +337,12 @@ def test_nothing_is_written_to_stdout_or_stderr(smollm2: Path, capfd: pytest.Cap
     assert capfd.readouterr() == ("", "")
 
 
+def load_again(generator: LlamaGenerator, path: bytes) -> None:
+    """Make llama.cpp say something, which the open generator has to take."""
+    library = generator._context.library
+    library.llama_model_load_from_file(path, library.llama_model_default_params())
+
+
 def damaged(source: bytes) -> dict[str, bytes]:
     return {
         "empty": b"",
@@ -374,7 +384,7 @@ def test_a_refused_file_leaves_an_open_generator_as_it_was(
         with pytest.raises(ModelDamaged):
             LlamaGenerator(path, MODEL)
         gc.collect()
-    real._library.llama_model_load_from_file(str(path).encode(), real._library.llama_model_default_params())
+    load_again(real, str(path).encode())
     assert said(real) == before
     assert capfd.readouterr() == ("", "")
 
@@ -385,7 +395,7 @@ def test_a_generator_that_was_never_closed_takes_no_other_with_it(
     before = said(real)
     said(load(smollm2, 64), Prompt("Answer.", (), "Why?"), 1)
     gc.collect()
-    real._library.llama_model_load_from_file(b"/nowhere", real._library.llama_model_default_params())
+    load_again(real, b"/nowhere")
     assert said(real) == before
     assert capfd.readouterr() == ("", "")
 
