@@ -29,8 +29,10 @@ from assistant.types import (
     Hit,
     Question,
     Scope,
+    StateUsage,
     SyncReport,
     Turn,
+    Warming,
 )
 
 if TYPE_CHECKING:
@@ -290,6 +292,63 @@ class Assistant:
             if isinstance(event, AnswerDone):
                 return event.answer
         raise RuntimeError("an answer ended without AnswerDone")
+
+    def prepare(
+        self,
+        question: str,
+        session: str | None = None,
+        *,
+        scope: Scope | None = None,
+        cancelled: Cancelled = lambda: False,
+    ) -> None:
+        """Do ahead what an answer to `question`, perhaps unfinished, will need: the search, and states of passages.
+
+        An empty question needs nothing. Remembers nothing but what makes the answer come sooner.
+
+        Raises:
+            StorageError, ModelError, KnowledgeBaseError, InputError: as `ask` would.
+        """
+        try:
+            question = _worded(question)
+        except UsageError:
+            return
+        asked = Question(question, self._sessions.history(session))
+        self._parts.follow_change()
+        allowed = self._allowed(scope)
+        retriever = self._parts.retriever
+        self._parts.answerer.prepare(
+            asked,
+            standalone(asked),
+            lambda: retriever.search(question, _HITS, allowed, subject(asked)),
+            cancelled,
+        )
+
+    def warming(self, scope: Scope | None = None, cancelled: Cancelled = lambda: False) -> Iterator[Warming]:
+        """Compute and keep the states of passages that have none, one a step; most asked and newest first.
+
+        Ends when all have one, when there is no room for less useful ones, or soon after `cancelled()` is true.
+
+        Raises:
+            UsageError: the generator or the settings keep no states; at the first step.
+            ModelError: the generator is missing or damaged.
+            InputError: the scope names a document, a language or a tag that there is none of.
+        """
+        from assistant.warming import warming
+
+        yield from warming(self._parts, self._allowed(scope), cancelled)
+
+    def states(self) -> StateUsage | None:
+        """What the store of passage states holds; None where the settings or the disk give it no room."""
+        store = self._parts.states
+        if store is None:
+            return None
+        usage = store.usage()
+        return StateUsage(usage.count, usage.bytes, usage.budget, store.note)
+
+    def clear_states(self) -> int:
+        """Delete all kept states of passages; returns how many there were."""
+        store = self._parts.states
+        return store.clear() if store is not None else 0
 
     def forget(self, session: str) -> None:
         """Drop a conversation's turns."""

@@ -89,7 +89,8 @@ class Generator(Protocol):
 
     @property
     def stages(self) -> Mapping[str, float]:
-        """Milliseconds of the latest `generate`, as far as it has run, by stage: "tokenize", "prefill", "decode".
+        """Milliseconds of the latest `generate`, as far as it has run, by stage: "tokenize", "prefill", "decode";
+        of one that keeps states also "restore" and "keep".
 
         What the caller does between two steps is not counted.
         """

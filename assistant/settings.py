@@ -43,6 +43,10 @@ class GeneratorSettings(Struct, frozen=True, forbid_unknown_fields=True):
         Count, Meta(description="Threads that write the answer; 0 chooses by the number of cores.")
     ] = 0
     prefill_threads: Annotated[Count, Meta(description="Threads that read the prompt; 0 takes every core.")] = 0
+    speculate: Annotated[
+        bool,
+        Meta(description="Guess from the prompt what comes next, and check guesses together where that pays."),
+    ] = True
 
 
 class EmbedderSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -96,6 +100,19 @@ class AnsweringSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = "mixed"
 
 
+class StatesSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The kept states of passages, which spare the generator reading them again."""
+
+    budget_mb: Annotated[
+        Count | None,
+        Meta(description="Most disk for them, in MB (10^6 bytes); 0 keeps none; default: a share of what is free."),
+    ] = None
+    repaired_tokens: Annotated[
+        Count,
+        Meta(description="Tokens at the head of each passage behind the first that are read again in their place."),
+    ] = 16
+
+
 class StoreSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The knowledge base's file."""
 
@@ -118,6 +135,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     passages: PassageSettings = PassageSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
     answering: AnsweringSettings = AnsweringSettings()
+    states: StatesSettings = StatesSettings()
     store: StoreSettings = StoreSettings()
 
     @property
@@ -139,6 +157,11 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     def index(self) -> Path:
         """Folder of the vector index cache."""
         return self.home / "index"
+
+    @property
+    def passage_states(self) -> Path:
+        """Folder of the kept states of passages."""
+        return self.home / "states"
 
 
 def _platform_home() -> Path:

@@ -250,7 +250,7 @@ class Timings:
     stages: Mapping[str, float] = field(default_factory=dict)
     """What each stage took by itself, of those that were run: "embed" and "search" (of the question), "fuse",
     "judge" (whether the passages hold an answer), "tokenize" (choosing passages for the prompt and making tokens of
-    it), "prefill", "decode", "gate"."""
+    it), "restore" (states of passages that were kept), "prefill", "keep" (such states), "decode", "gate"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,6 +358,34 @@ class Generated:
     """Decoded text that became certain with this step; may be empty inside a multi-byte character."""
     logprob: float | None = None
     """Natural logarithm of the chosen token's probability, where the engine gives it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Warming:
+    """How far the computing of passage states has come."""
+
+    done: int
+    """Passages that were looked at."""
+    total: int
+    kept: int
+    """States that were computed and kept."""
+    there: int
+    """That were kept already."""
+    bytes: int
+    """Of what was kept by this run."""
+    full: bool = False
+    """Whether the store has no room for less useful ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateUsage:
+    """What the store of passage states holds."""
+
+    count: int
+    bytes: int
+    budget_bytes: int
+    note: str = ""
+    """A sentence where something is not as it should be."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,11 +29,14 @@ from assistant.store.lexical_index import LexicalIndex
 if TYPE_CHECKING:
     from assistant.cluster.adding import ClusterAdder
     from assistant.cluster.work import Model
+    from assistant.states.store import FileStates
 
 GENERATORS = {
     "gguf": "assistant.engines.llama:LlamaGenerator",
     "litertlm": "assistant.engines.litert:LitertGenerator",
 }
+STATEFUL = frozenset({"gguf"})
+"""Formats whose engine keeps the states of passages."""
 EMBEDDERS = {"onnx": "assistant.engines.onnx:OnnxEmbedder"}
 """Artifact format -> "module:Class" of the engine that executes it."""
 
@@ -134,14 +137,32 @@ class Parts:
         """The generator, loaded."""
         settings = self.settings.generator
         artifact = self.library.installed(settings.id, "generator")
+        kept: dict[str, Any] = {}
+        if artifact.format in STATEFUL:
+            kept = {
+                "origin": artifact.sha256,
+                "states": self.states,
+                "repaired_tokens": self.settings.states.repaired_tokens,
+                "speculate": settings.speculate,
+            }
         engine: Generator = _engine(GENERATORS, artifact)(
             artifact.path,
             artifact.id,
             context_tokens=settings.context_tokens,
             decode_threads=settings.decode_threads or decode_threads(cores()),
             prefill_threads=settings.prefill_threads or cores(),
+            **kept,
         )
         return engine
+
+    @cached_property
+    def states(self) -> FileStates | None:
+        """Where states of passages are kept; None where the settings give them no room."""
+        from assistant.states.store import FileStates, default_budget
+
+        folder, budget = self.settings.passage_states, self.settings.states.budget_mb
+        size = default_budget(folder) if budget is None else budget * 1_000_000
+        return FileStates(folder, size) if size else None
 
     @cached_property
     def index(self) -> VectorIndex:
@@ -243,7 +264,7 @@ class Parts:
         for name in ("adder", *_SEARCHING):  # they hold what is closed below
             self.__dict__.pop(name, None)
         closed: list[object] = []
-        for name in ("generator", "serving", "embedder", "_store"):
+        for name in ("generator", "states", "serving", "embedder", "_store"):
             part = self.__dict__.pop(name, None)
             if part is not None and not any(part is one for one in closed):
                 part.close()

@@ -22,7 +22,7 @@ from assistant.answering.stream import plain, sentences
 from assistant.answering.tables import is_row
 from assistant.answering.warnings import beside
 from assistant.dialogue import procedures
-from assistant.protocols import Cancelled, Generator
+from assistant.protocols import Cancelled, Generator, StatefulGenerator
 from assistant.quantities import identifiers, quantities
 from assistant.retrieval.search import Found
 from assistant.retrieval.terms import terms
@@ -211,12 +211,34 @@ class Answerer:
     ) -> Iterator[AnswerEvent]:
         """Release steps, a quotation or the generator's sentences: what is worded best for this question."""
         yield from self._procedure(searched, found, draft)
-        wording = self._limits.wording
         brief = not wants_explanation(searched, read_sentences)
-        if not draft.text and (wording == "generated" or (wording == "mixed" and brief)):
+        if not draft.text and self._words(brief=brief):
             yield from self._generated(question, found, read_sentences, draft, cancelled, brief=brief)
         if not draft.text and not cancelled():
             yield from self._quoted(found.text, read_sentences, draft)
+
+    def _words(self, *, brief: bool) -> bool:
+        """Whether the generator words such an answer."""
+        return self._limits.wording == "generated" or (self._limits.wording == "mixed" and brief)
+
+    def prepare(
+        self, question: Question, searched: str, search: Callable[[], Found], cancelled: Cancelled = lambda: False
+    ) -> None:
+        """Do ahead what the generator will need for this question, which may be unfinished; see `answer`."""
+        found = search()
+        draft = _Draft(time.perf_counter())
+        read_sentences = self._read(found)
+        if cancelled() or not found.hits:
+            return
+        draft.weights = found.weights
+        draft.signals = signals(found.text, found.hits, found.weights, read_sentences, self._passages())
+        draft.strength = confidence.strength(draft.signals)
+        brief = not wants_explanation(searched, read_sentences)
+        if draft.strength < confidence.threshold(self._limits.caution) or not self._words(brief=brief):
+            return
+        generator = self._generator()
+        if isinstance(generator, StatefulGenerator) and not cancelled():
+            generator.prepare(self._prompt(generator, question, found, read_sentences, brief=brief), cancelled)
 
     def _conflicting(self, found: Found, draft: _Draft) -> Iterator[AnswerEvent]:
         """Release what another document says instead, where one does."""
@@ -289,12 +311,9 @@ class Answerer:
         draft.load += (time.perf_counter() - before) * 1000
         draft.model = generator.model
         limits = self._limits
-        budget = min(limits.prompt_tokens, generator.context_tokens - limits.max_tokens)
         passages = [hit.passage for hit in found.hits[: limits.passages]]
         with draft.stages.of("tokenize"):
-            candidates = digest(read_sentences) if brief else passages
-            count = generator.count_tokens
-            prompt, _ = build(question.text, question.history, candidates, count, budget, brief=brief)
+            prompt = self._prompt(generator, question, found, read_sentences, brief=brief)
         with draft.stages.of("gate"):
             gate = Gate([piece for one in passages for piece in evidence_of(one, found.weights)], found.weights)
         known: set[frozenset[str]] = set()
@@ -329,6 +348,21 @@ class Answerer:
         draft.usage = generator.usage
         for name, taken in generator.stages.items():
             draft.stages.milliseconds[name] = draft.stages.milliseconds.get(name, 0.0) + taken
+
+    def _prompt(
+        self,
+        generator: Generator,
+        question: Question,
+        found: Found,
+        read_sentences: Sequence[Sentence],
+        *,
+        brief: bool,
+    ) -> Prompt:
+        limits = self._limits
+        budget = min(limits.prompt_tokens, generator.context_tokens - limits.max_tokens)
+        passages = [hit.passage for hit in found.hits[: limits.passages]]
+        candidates = digest(read_sentences) if brief else passages
+        return build(question.text, question.history, candidates, generator.count_tokens, budget, brief=brief)[0]
 
     def _relevant(self, weights: Mapping[str, float], sentence: str, evidence: Evidence) -> bool:
         """Whether an answer may begin with `sentence`: it or its evidence says something about what was asked."""

@@ -57,7 +57,7 @@ class LlamaGenerator:
             batch_tokens: computed in one go, at most.
             seed: of the choice at a temperature.
             origin: names the model's bytes, as its SHA-256; states are kept only with it.
-            states: keeps states of passages from one process to the next; closed with the generator.
+            states: keeps states of passages from one process to the next.
             repaired_tokens: at the head of each passage behind the first that are computed again.
             speculate: guess from the prompt what comes next, where that pays.
 
@@ -270,13 +270,16 @@ class LlamaGenerator:
                 else:
                     if row < len(guesses):
                         context.keep(position)
-                    guesses = seen.draft(min(self._speculation.length(), most - made)) if pick.greedy else []
+                    guesses = seen.draft(min(self._guesses(pick), most - made))
                     with self._speculation.watching(len(guesses) + 1):
                         self._decode([token, *guesses], position)
                     row = 0
                 position += 1
                 last = token
             self._speculation.wrote()
+
+    def _guesses(self, pick: _Sampler) -> int:
+        return self._speculation.length() if self._speculate and pick.greedy else 0
 
     def _decode(self, tokens: list[int], position: int) -> None:
         try:
@@ -288,8 +291,6 @@ class LlamaGenerator:
     def close(self) -> None:
         """Free context and weights; calling it again is harmless."""
         self._context.close()
-        if self._states is not None:
-            self._states.close()
 
 
 _CLOSE = 0.05

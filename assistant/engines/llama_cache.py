@@ -14,8 +14,9 @@ import hashlib
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-from assistant.engines.kv_state import KvState, UnknownLayout, from_bytes
+from assistant.engines.kv_state import KvState, Rotation, UnknownLayout, from_bytes
 from assistant.engines.llama_context import LlamaContext
 from assistant.protocols import StateStore
 from assistant.stages import Stages
@@ -143,13 +144,19 @@ class PassageCache:
             return []
         states = [head]
         for piece in pieces[1:]:
-            if len(states) > 1 and (self._context.sequences < len(pieces) or self._context.rotation is None):
+            if len(states) > 1 and (self._context.sequences < len(pieces) or self._rotation is None):
                 break
             state = self._loaded(pieces[0], piece)
             if state is None:
                 break
             states.append(state)
         return states
+
+    @cached_property
+    def _rotation(self) -> Rotation | None:
+        """How states are moved; found out when it is first needed, which the live sequence does not survive."""
+        self.forget()
+        return self._context.find_rotation()
 
     def _kept_head(self, head: tuple[int, ...]) -> KvState | None:
         if self._head_tokens != head:
@@ -172,9 +179,8 @@ class PassageCache:
         """Make `states` the live sequence; returns how many tokens were computed again for that, None when aborted."""
         moved: list[KvState] = list(states[:2])
         for state in states[2:]:
-            rotation = self._context.rotation
-            assert rotation is not None, "`_kept` gives no later passage without it"
-            moved.append(rotation.moved(state, moved[-1].first + moved[-1].tokens))
+            assert self._rotation is not None, "`_kept` gives no later passage without it"
+            moved.append(self._rotation.moved(state, moved[-1].first + moved[-1].tokens))
         repaired = 0
         runs = [(state.first, piece[: self._repaired]) for state, piece in zip(moved, pieces, strict=False)][2:]
         if runs and self._repaired:

@@ -250,11 +250,10 @@ class LlamaContext:
         finally:
             self.library.llama_memory_clear(self._memory, False)
 
-    @cached_property
-    def rotation(self) -> Rotation | None:
+    def find_rotation(self) -> Rotation | None:
         """How this model's states are moved; None where that is not known or does not agree with llama.cpp's own.
 
-        Tried out with llama.cpp's shift, once; clears the live sequence.
+        Tried out with llama.cpp's shift; the live sequence is gone afterwards.
         """
         pairs = _ROPE.get(self.library.llama_model_rope_type(self._model))
         if pairs is None or not self.library.llama_memory_can_shift(self._memory):
