@@ -348,7 +348,11 @@ class Assistant:
     def clear_states(self) -> int:
         """Delete all kept states of passages; returns how many there were."""
         store = self._parts.states
-        return store.clear() if store is not None else 0
+        if store is None:
+            return 0
+        count = store.usage().count
+        store.clear()
+        return count
 
     def forget(self, session: str) -> None:
         """Drop a conversation's turns."""

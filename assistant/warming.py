@@ -7,9 +7,9 @@ come is the one that questions are about.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from assistant.answering.prompt import INSTRUCTIONS, render
+from assistant.answering.prompt import render
 from assistant.errors import UsageError
 from assistant.protocols import Cancelled, StatefulGenerator
 from assistant.types import Warming
@@ -26,18 +26,18 @@ _AT_ONCE = 200
 def warming(parts: Parts, allowed: Ids | None, cancelled: Cancelled) -> Iterator[Warming]:
     """See `Assistant.warming`."""
     generator, store = _able(parts)
-    keys = _keys(parts, generator, allowed, cancelled)
-    order = sorted(keys, key=lambda one: (-store.asked(keys[one]), -one))
+    wanted = _wanted(parts, generator, allowed, cancelled)
+    order = sorted(wanted, key=lambda one: (-store.asked(one.key), -one.id))
     kept = there = size = 0
     before = store.usage().bytes if order else 0
-    for done, id in enumerate(order, 1):
+    for done, one in enumerate(order, 1):
         if cancelled():
             return
         full = False
-        if store.holds(keys[id]):
+        if store.holds(one.key):
             there += 1
-        elif (passage := parts.store(create=False).passage([id]).get(id)) is not None:
-            if generator.warm(INSTRUCTIONS, render(passage), cancelled):
+        elif (passage := parts.store(create=False).passage([one.id]).get(one.id)) is not None:
+            if generator.warm(one.instructions, render(passage), cancelled):
                 kept += 1
                 size += max(0, store.usage().bytes - before)
             elif cancelled():
@@ -50,7 +50,23 @@ def warming(parts: Parts, allowed: Ids | None, cancelled: Cancelled) -> Iterator
             return
 
 
+class _Wanted(NamedTuple):
+    """A state that may be asked for."""
+
+    id: int
+    """Number of the passage."""
+    instructions: str
+    """What stands in front of it."""
+    key: str
+    """What the state is kept under."""
+
+
 def _able(parts: Parts) -> tuple[StatefulGenerator, FileStates]:
+    if not parts.answerer.instructions():
+        raise UsageError(
+            "Answers are quoted here, without a generator, so that there is nothing to compute ahead; choose another "
+            "with --generator, or set answering.wording to generated."
+        )
     store, generator = parts.states, parts.generator
     if store is None:
         raise UsageError(
@@ -65,14 +81,14 @@ def _able(parts: Parts) -> tuple[StatefulGenerator, FileStates]:
     return generator, store
 
 
-def _keys(parts: Parts, generator: StatefulGenerator, allowed: Ids | None, cancelled: Cancelled) -> dict[int, str]:
-    """What the state of each passage is kept under, by its number."""
-    store = parts.store(create=False)
+def _wanted(parts: Parts, generator: StatefulGenerator, allowed: Ids | None, cancelled: Cancelled) -> list[_Wanted]:
+    store, fronts = parts.store(create=False), parts.answerer.instructions()
     ids = store.passage_ids() if allowed is None else [int(id) for id in allowed]
-    keys: dict[int, str] = {}
+    wanted: list[_Wanted] = []
     for begin in range(0, len(ids), _AT_ONCE):
         if cancelled():
-            return {}
+            return []
         passages = store.passage(ids[begin : begin + _AT_ONCE])
-        keys |= {id: generator.key(INSTRUCTIONS, render(passage)) for id, passage in passages.items()}
-    return keys
+        texts = {id: render(passage) for id, passage in passages.items()}
+        wanted += [_Wanted(id, front, generator.key(front, text)) for id, text in texts.items() for front in fronts]
+    return wanted

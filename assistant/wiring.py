@@ -162,7 +162,7 @@ class Parts:
 
         folder, budget = self.settings.passage_states, self.settings.states.budget_mb
         size = default_budget(folder) if budget is None else budget * 1_000_000
-        return FileStates(folder, size) if size else None
+        return FileStates(folder, size, space=self.settings.generator.id) if size else None
 
     @cached_property
     def index(self) -> VectorIndex:
@@ -244,6 +244,7 @@ class Parts:
         words = answering.wording != "mixed" or entry is None or entry.words_facts
         limits = Limits(
             passages=answering.passages,
+            read_first=answering.read_first,
             prompt_tokens=answering.prompt_tokens,
             max_tokens=generator.max_tokens,
             temperature=generator.temperature,

@@ -14,9 +14,9 @@ from assistant.answering import confidence
 from assistant.answering.addressed import evidence_of, said, to_a_machine
 from assistant.answering.conflicts import conflict, meanings
 from assistant.answering.evidence import Gate, mistakable
-from assistant.answering.prompt import build
+from assistant.answering.prompt import build, instructions
 from assistant.answering.quoting import best_quote, wants_explanation
-from assistant.answering.reading import Sentence, Similarity, digest, read, rivals, shown, standing
+from assistant.answering.reading import Sentence, Similarity, read, rivals, shown, standing
 from assistant.answering.signals import asked, signals
 from assistant.answering.stream import plain, sentences
 from assistant.answering.tables import is_row
@@ -71,6 +71,8 @@ class Limits:
     """What one answer may use."""
 
     passages: int = 3
+    read_first: int = 1
+    """Passages that the generator reads before it is known that these do not yield an answer."""
     prompt_tokens: int = 1200
     max_tokens: int = 160
     temperature: float = 0.0
@@ -238,7 +240,12 @@ class Answerer:
             return
         generator = self._generator()
         if isinstance(generator, StatefulGenerator) and not cancelled():
-            generator.prepare(self._prompt(generator, question, found, read_sentences, brief=brief), cancelled)
+            first = self._rounds(found, read_sentences, brief=brief)[0]
+            generator.prepare(self._prompt(generator, question, first, brief=brief), cancelled)
+
+    def instructions(self) -> tuple[str, ...]:
+        """The texts in front of passages that the generator is given; none where it words nothing."""
+        return tuple(instructions(brief=brief) for brief in (True, False) if self._words(brief=brief))
 
     def _conflicting(self, found: Found, draft: _Draft) -> Iterator[AnswerEvent]:
         """Release what another document says instead, where one does."""
@@ -310,16 +317,32 @@ class Answerer:
         generator = self._generator()
         draft.load += (time.perf_counter() - before) * 1000
         draft.model = generator.model
-        limits = self._limits
-        passages = [hit.passage for hit in found.hits[: limits.passages]]
-        with draft.stages.of("tokenize"):
-            prompt = self._prompt(generator, question, found, read_sentences, brief=brief)
+        passages = [hit.passage for hit in found.hits[: self._limits.passages]]
         with draft.stages.of("gate"):
             gate = Gate([piece for one in passages for piece in evidence_of(one, found.weights)], found.weights)
+        for shown_first in self._rounds(found, read_sentences, brief=brief):
+            with draft.stages.of("tokenize"):
+                prompt = self._prompt(generator, question, shown_first, brief=brief)
+            yield from self._worded(generator, prompt, found, read_sentences, gate, draft, cancelled)
+            if draft.text or cancelled():
+                break
+
+    def _worded(
+        self,
+        generator: Generator,
+        prompt: Prompt,
+        found: Found,
+        read_sentences: Sequence[Sentence],
+        gate: Gate,
+        draft: _Draft,
+        cancelled: Cancelled,
+    ) -> Iterator[AnswerEvent]:
+        """Release what may be shown of one text of the generator's."""
         known: set[frozenset[str]] = set()
+        draft.logprobs.clear()
 
         def cut_off() -> bool:
-            return cancelled() or generator.usage.completion_tokens >= limits.max_tokens
+            return cancelled() or generator.usage.completion_tokens >= self._limits.max_tokens
 
         for marked_up in sentences(self._pieces(generator, prompt, draft, cancelled), cut_off):
             with draft.stages.of("gate"):
@@ -349,20 +372,22 @@ class Answerer:
         for name, taken in generator.stages.items():
             draft.stages.milliseconds[name] = draft.stages.milliseconds.get(name, 0.0) + taken
 
-    def _prompt(
-        self,
-        generator: Generator,
-        question: Question,
-        found: Found,
-        read_sentences: Sequence[Sentence],
-        *,
-        brief: bool,
-    ) -> Prompt:
+    def _rounds(self, found: Found, read_sentences: Sequence[Sentence], *, brief: bool) -> list[list[Passage]]:
+        """The passages to show to the generator: those with the best sentence first, then all if it must be.
+
+        A fact that is not in the passage of the best sentence would not be shown: that sentence is quoted instead.
+        """
+        passages = [hit.passage for hit in found.hits[: self._limits.passages]]
+        best = max(read_sentences, key=lambda one: one.value, default=None)
+        if best is not None:
+            passages.sort(key=lambda one: one != best.passage)
+        first = passages[: self._limits.read_first]
+        return [first] if brief or first == passages else [first, passages]
+
+    def _prompt(self, generator: Generator, question: Question, passages: Sequence[Passage], *, brief: bool) -> Prompt:
         limits = self._limits
         budget = min(limits.prompt_tokens, generator.context_tokens - limits.max_tokens)
-        passages = [hit.passage for hit in found.hits[: limits.passages]]
-        candidates = digest(read_sentences) if brief else passages
-        return build(question.text, question.history, candidates, generator.count_tokens, budget, brief=brief)[0]
+        return build(question.text, question.history, passages, generator.count_tokens, budget, brief=brief)[0]
 
     def _relevant(self, weights: Mapping[str, float], sentence: str, evidence: Evidence) -> bool:
         """Whether an answer may begin with `sentence`: it or its evidence says something about what was asked."""

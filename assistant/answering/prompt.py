@@ -1,7 +1,8 @@
 """The prompt, within a token budget and in cache order. Pure.
 
-Fixed instructions first, then passages, then what changes: the question, and how long an answer it wants. No rank
-number, date or session name stands in front of a passage: each would keep its stored state from being used again.
+Fixed instructions first, then passages, then what changes: the question, and nothing else, since all that stands there
+is read while somebody waits. No rank number, date or session name stands in front of a passage: each would keep its
+stored state from being used again.
 """
 
 from __future__ import annotations
@@ -15,12 +16,18 @@ INSTRUCTIONS = (
     "You help technicians with their manuals. Answer the question from the excerpts below and from nothing else. "
     "Copy numbers, units, codes and part names exactly as they are written."
 )
-_BRIEF = "Answer in as few words as possible, copied from the excerpts."
-"""For facts: word F1 .40 on 40 questions of squad2, with one or two short sentences .27 (see benchmarks/LOG.md)."""
-_WORDED = "Use one or two short sentences. If steps are asked for, list them in order."
+_BRIEF = " Answer in as few words as possible, copied from the excerpts."
+"""For facts: word F1 .40 on 40 questions of squad2, with one or two short sentences .27; and .44 here instead of .34
+behind the question (one passage, 40 others; see benchmarks/LOG.md)."""
+_WORDED = " Answer in one or two short sentences. If steps are asked for, list them in order."
 _HISTORY_TURNS = 2
 _HISTORY_CHARACTERS = 300
 _QUESTION_CHARACTERS = 2000
+
+
+def instructions(*, brief: bool) -> str:
+    """What stands in front of the passages, for a fact or for an explanation."""
+    return INSTRUCTIONS + (_BRIEF if brief else _WORDED)
 
 
 def build(
@@ -45,17 +52,23 @@ def build(
     At least one passage is kept, cut at its end if it must be; a question alone cannot exceed the budget because it is
     cut as well.
     """
-    tail = _fitting_tail(question, history, count, budget // 2, _BRIEF if brief else _WORDED)
+    fixed = instructions(brief=brief)
+
+    def prompt(texts: Sequence[str], tail: str) -> Prompt:
+        return Prompt(fixed, tuple(texts), tail)
+
+    tail = _fitting_tail(question, history, lambda tail: count(prompt((), tail)), budget // 2)
     chosen: list[Passage] = []
     texts: list[str] = []
     for passage in passages:
         text = render(passage)
-        if count(Prompt(INSTRUCTIONS, (*texts, text), tail)) <= budget:
+        if count(prompt((*texts, text), tail)) <= budget:
             chosen.append(passage)
             texts.append(text)
     if passages and not chosen:
-        chosen, texts = [passages[0]], [_shortened(passages[0], tail, count, budget)]
-    return Prompt(INSTRUCTIONS, tuple(texts), tail), tuple(chosen)
+        whole = render(passages[0])
+        chosen, texts = [passages[0]], [_shortened(whole, lambda text: count(prompt((text,), tail)), budget)]
+    return prompt(texts, tail), tuple(chosen)
 
 
 def render(passage: Passage) -> str:
@@ -69,29 +82,27 @@ def render(passage: Passage) -> str:
     return "\n".join(part for part in parts if part) + "\n\n"
 
 
-def _tail(question: str, history: Sequence[Turn], wanted: str) -> str:
+def _tail(question: str, history: Sequence[Turn]) -> str:
     lines = [
         f"Earlier question: {_cut(turn.question)}\nEarlier answer: {_cut(turn.answer)}\n"
         for turn in history[-_HISTORY_TURNS:]
     ]
-    return "".join(lines) + f"Question: {question[:_QUESTION_CHARACTERS]}\n{wanted}"
+    return "".join(lines) + f"Question: {question[:_QUESTION_CHARACTERS]}"
 
 
-def _fitting_tail(
-    question: str, history: Sequence[Turn], count: Callable[[Prompt], int], budget: int, wanted: str
-) -> str:
+def _fitting_tail(question: str, history: Sequence[Turn], count: Callable[[str], int], budget: int) -> str:
     """The tail within `budget`: without the history if that is too much, then with less of the question.
 
     Scripts that the tokenizer does not know take several tokens a character, so characters alone are no bound.
     """
-    tail = _tail(question, history, wanted)
+    tail = _tail(question, history)
     length = min(len(question), _QUESTION_CHARACTERS)
-    while count(Prompt(INSTRUCTIONS, (), tail)) > budget and length > 1:
+    while count(tail) > budget and length > 1:
         if history:
             history = ()
         else:
             length //= 2
-        tail = _tail(question[:length], history, wanted)
+        tail = _tail(question[:length], history)
     return tail
 
 
@@ -99,12 +110,11 @@ def _cut(text: str) -> str:
     return text if len(text) <= _HISTORY_CHARACTERS else text[:_HISTORY_CHARACTERS] + " …"
 
 
-def _shortened(passage: Passage, tail: str, count: Callable[[Prompt], int], budget: int) -> str:
-    """The longest beginning of the passage that fits, found by halving; at least its heading line."""
-    text = render(passage)
+def _shortened(text: str, count: Callable[[str], int], budget: int) -> str:
+    """The longest beginning of `text` that fits, found by halving."""
     low, high = 0, len(text)
     while low < high:
         middle = (low + high + 1) // 2
-        fits = count(Prompt(INSTRUCTIONS, (text[:middle],), tail)) <= budget
+        fits = count(text[:middle]) <= budget
         low, high = (middle, high) if fits else (low, middle - 1)
     return text[:low]

@@ -16,9 +16,6 @@ from assistant.types import Evidence, Passage
 
 MOST_SENTENCES = 120
 """Sentences that are looked at: three long passages' worth."""
-DIGEST = 6
-"""Sentences from which a fact is drawn: word F1 of 60 facts of the sample manuals .38, of 40 of squad2 .39, with some
-290 prompt tokens; from three whole passages .34 and .40 with 490 (0.5B, see benchmarks/LOG.md)."""
 _MOST_COMPARED = 32
 """Sentences whose meaning is compared: those that share most with the question, since each costs the embedder time."""
 _COSINE_SHARE = 0.5
@@ -99,21 +96,6 @@ def read(
         return ()
     cosines = dict(zip(compared, similarity(question, [found[index].shown for index in compared]), strict=True))
     return tuple(_with_cosine(one, cosines.get(index, 0.0)) for index, one in enumerate(found))
-
-
-def digest(sentences: Sequence[Sentence], count: int = DIGEST) -> list[Passage]:
-    """The passages, best first, cut down to the sentences that fit best of all, rows with the names of their columns.
-
-    Their offsets are those of the whole passages: what is shown to a generator is not cited.
-    """
-    chosen = sorted(range(len(sentences)), key=lambda index: (-sentences[index].value, index))[:count]
-    texts: dict[int, list[Sentence]] = {}
-    for index in sorted(chosen):
-        texts.setdefault(sentences[index].rank, []).append(sentences[index])
-    return [
-        replace(own[0].passage, text="\n".join(one.shown for one in own), context="")
-        for _, own in sorted(texts.items())
-    ]
 
 
 def standing(evidence: Evidence, sentences: Sequence[Sentence]) -> float:

@@ -1,4 +1,4 @@
-"""Opens the index, or goes on without it: a damaged one is made again, and memory stands in for one that cannot be used.
+"""Opens the index, or goes on without it: a damaged one is made again, memory stands in for one that cannot be used.
 
 Knows SQLite's result codes and the locks that tell whether others are at work; not what is asked of the index.
 """

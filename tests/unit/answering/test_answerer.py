@@ -43,6 +43,7 @@ Replace the milk filter every 6 months. Order the milk filter as NP-4410-07.
 """
 ASKED = "At what pressure does the relief valve open?"
 TRUE = "The relief valve opens at 8 bar."
+EXPLAINED = "Explain how the relief valve works."
 
 
 class Recording(ScriptedGenerator):
@@ -325,13 +326,106 @@ def test_wherever_it_is_cancelled_the_end_comes_last_and_once(teach: Teach, allo
 # Prompt and usage
 
 
-def test_the_prompt_holds_the_best_passages_and_the_question(teach: Teach) -> None:
-    assistant, generator = teach(TRUE, passages=2)
+def test_the_prompt_holds_the_passage_with_the_best_sentence_and_the_question(teach: Teach) -> None:
+    assistant, generator = teach(TRUE)
     assistant.answer(ASKED)
-    prompt = generator.prompts[0]
-    assert len(prompt.passages) == 2
-    assert "opens at 8 bar" in prompt.passages[0]
+    (prompt,) = generator.prompts
+    (passage,) = prompt.passages
+    assert "opens at 8 bar" in passage
     assert ASKED in prompt.question
+
+
+def test_as_many_passages_as_the_owner_wants_are_read_first(teach: Teach) -> None:
+    assistant, generator = teach(TRUE, passages=3, read_first=2)
+    assistant.answer(ASKED)
+    assert len(generator.prompts[0].passages) == 2
+    assert "opens at 8 bar" in generator.prompts[0].passages[0]
+
+
+def test_where_the_first_passage_yields_no_explanation_all_are_read(teach: Teach) -> None:
+    assistant, generator = teach("The relief valve opens at 9 bar.", wording="generated")
+    answer = assistant.answer(EXPLAINED)
+    first, second = generator.prompts
+    assert len(first.passages) == 1
+    assert len(second.passages) > 1
+    assert second.passages[0] == first.passages[0]  # whose state is there
+    assert (first.instructions, first.question) == (second.instructions, second.question)
+    assert answer.mode == "quoted"
+    assert "9 bar" not in answer.text
+
+
+def test_an_explanation_from_the_first_passage_needs_no_other(teach: Teach) -> None:
+    assistant, generator = teach("The relief valve opens at 8 bar and closes at 6 bar.", wording="generated")
+    answer = assistant.answer(EXPLAINED)
+    assert len(generator.prompts) == 1
+    assert answer.mode == "generated"
+
+
+def test_a_fact_that_is_not_in_the_first_passage_is_quoted_without_reading_on(teach: Teach) -> None:
+    assistant, generator = teach("9 bar")
+    assert assistant.answer(ASKED).mode == "quoted"
+    assert len(generator.prompts) == 1
+
+
+# Before the question ends
+
+
+class Stateful(Recording):
+    """Notes what it is to prepare."""
+
+    stateful = ""
+
+    def __init__(self, script: str) -> None:
+        super().__init__(script)
+        self.prepared: list[Prompt] = []
+
+    def key(self, instructions: str, passage: str) -> str:
+        return f"{hash((instructions, passage)):x}"
+
+    def warm(self, instructions: str, passage: str, cancelled: object = None) -> bool:
+        return True
+
+    def prepare(self, prompt: Prompt, cancelled: object = None) -> None:
+        self.prepared.append(prompt)
+
+
+def test_what_is_prepared_is_what_the_answer_needs(teach: Teach) -> None:
+    assistant, _ = teach(TRUE)
+    generator = Stateful(TRUE)
+    assistant._parts.generator = generator
+    assistant.prepare(ASKED[:-1])
+    assistant.answer(ASKED)
+    (ahead,), (asked,) = generator.prepared, generator.prompts
+    assert (ahead.instructions, ahead.passages) == (asked.instructions, asked.passages)
+
+
+@pytest.mark.parametrize(
+    "question", ["", "   ", "?!", "Why is the sky blue over Timbuktu?", "\ud800", "Explain the valve."]
+)
+def test_nothing_is_prepared_for_what_the_generator_will_not_word(question: str, teach: Teach) -> None:
+    assistant, _ = teach(TRUE)
+    assistant._parts.generator = generator = Stateful(TRUE)
+    assistant.prepare(question)
+    assert generator.prepared == []
+
+
+def test_preparing_is_not_remembered_in_the_conversation(teach: Teach) -> None:
+    assistant, generator = teach(TRUE)
+    assistant.prepare("How often is the milk filter replaced?", "s")
+    assistant.answer(ASKED, "s")
+    assert "milk filter" not in generator.prompts[0].question
+
+
+def test_a_generator_without_states_is_not_asked_to_prepare(teach: Teach) -> None:
+    assistant, generator = teach(TRUE)
+    assistant.prepare(ASKED)
+    assert generator.prompts == []
+
+
+def test_instructions_in_use_depend_on_who_words(teach: Teach) -> None:
+    for wording, count in (("mixed", 1), ("generated", 2), ("quoted", 0)):
+        assistant, _ = teach(TRUE, wording=wording)
+        assert len(assistant._parts.answerer.instructions()) == count
 
 
 def test_instructions_are_the_same_for_every_question(teach: Teach) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.answering.prompt import build, render
+from assistant.answering.prompt import build, instructions, render
 from assistant.types import Prompt, Turn
 from tests.unit.answering.passages import TABLE, passage
 
@@ -65,14 +65,16 @@ def test_a_passage_is_shown_with_where_it_stands_and_its_table_header() -> None:
 @pytest.mark.parametrize("brief", [True, False])
 def test_the_question_stands_behind_all_that_was_said_before_and_verbatim(brief: bool) -> None:
     prompt, _ = build("What does E07 mean?", HISTORY, [ONE], characters, PLENTY, brief=brief)
-    assert prompt.question.splitlines()[-2] == "Question: What does E07 mean?"
+    assert prompt.question.splitlines()[-1] == "Question: What does E07 mean?"
 
 
-def test_how_long_an_answer_is_wanted_changes_nothing_ahead_of_the_question() -> None:
-    fact, _ = build("What does E07 mean?", (), [ONE], characters, PLENTY, brief=True)
-    words, _ = build("What does E07 mean?", (), [ONE], characters, PLENTY)
-    assert (fact.instructions, fact.passages) == (words.instructions, words.passages)
-    assert fact.question != words.question
+@pytest.mark.parametrize("brief", [True, False])
+def test_how_long_an_answer_is_wanted_stands_ahead_of_the_passages_where_it_can_be_kept(brief: bool) -> None:
+    one, _ = build("What does E07 mean?", (), [ONE], characters, PLENTY, brief=brief)
+    other, _ = build("Why?", HISTORY, [TWO], characters, PLENTY, brief=brief)
+    assert one.instructions == other.instructions == instructions(brief=brief)
+    assert instructions(brief=True) != instructions(brief=False)
+    assert one.question == "Question: What does E07 mean?"  # all that is read while somebody waits
 
 
 def test_the_last_turns_are_shown_in_their_order() -> None:

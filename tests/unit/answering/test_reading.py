@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.answering.reading import MOST_SENTENCES, digest, read, shown, standing
+from assistant.answering.reading import MOST_SENTENCES, read, shown, standing
 from assistant.answering.tables import is_row
 from assistant.types import Evidence, Passage
 from tests.unit.answering.passages import TABLE, passage
@@ -93,13 +93,3 @@ def test_cited_rows_are_shown_with_their_columns_and_other_text_as_it_stands() -
         == "Code: E06; Meaning: Motor too hot; Limit: 90 °C"
     )
     assert shown(evidence(TABLE, TABLE.text), found) == TABLE.text
-
-
-def test_a_digest_holds_the_sentences_that_fit_best_in_reading_order() -> None:
-    first = passage("Lorem ipsum. The relief valve opens. Dolor sit.")
-    second = passage("Amet. Close the valve.", start=9000)
-    found = read("", WEIGHTS, [first, second, TABLE], half)
-    assert [one.text for one in digest(found, 2)] == ["The relief valve opens.", "Close the valve."]
-    assert [one.title for one in digest(found, 2)] == [first.title, second.title]
-    assert digest(found, 100)[2].text.startswith("Code: E05; Meaning: Inlet blocked")
-    assert digest((), 3) == []
