@@ -29,8 +29,10 @@ from assistant.types import (
     Hit,
     Question,
     Scope,
+    StateUsage,
     SyncReport,
     Turn,
+    Warming,
 )
 
 if TYPE_CHECKING:
@@ -290,6 +292,47 @@ class Assistant:
             if isinstance(event, AnswerDone):
                 return event.answer
         raise RuntimeError("an answer ended without AnswerDone")
+
+    def load(self) -> None:
+        """Load what answering needs, ahead of the first question."""
+        self._parts.follow_change()
+        _ = self._parts.retriever, self._parts.generator
+
+    def prepare(
+        self,
+        question: str,
+        session: str | None = None,
+        *,
+        scope: Scope | None = None,
+        cancelled: Cancelled = lambda: False,
+    ) -> None:
+        """Do ahead what an answer to `question`, perhaps unfinished, will need: search, its passages' states loaded.
+
+        Never raises for what a question is.
+        """
+        try:
+            asked = Question(_worded(question), self._sessions.history(session))
+        except UsageError:
+            return
+        self._parts.follow_change()
+        if not cancelled():
+            self._parts.retriever.search(asked.text, _HITS, self._allowed(scope), subject(asked))
+
+    def warming(self, cancelled: Cancelled = lambda: False, *, scope: Scope | None = None) -> Iterator[Warming]:
+        """Compute and keep states of passages that have none, one a step; each step yields progress.
+
+        Raises:
+            UsageError: the generator cannot keep states.
+        """
+        raise UsageError(f"The generator {self._parts.generator.model} keeps no states of passages; choose another.")
+
+    def states(self) -> StateUsage | None:
+        """What the stored states of passages take; None where none are kept."""
+        return None
+
+    def clear_states(self) -> StateUsage | None:
+        """Remove all stored states of passages; returns what they took, None where none are kept."""
+        return None
 
     def forget(self, session: str) -> None:
         """Drop a conversation's turns."""

@@ -361,6 +361,35 @@ class Generated:
 
 
 @dataclass(frozen=True, slots=True)
+class Warming:
+    """How far computing the states of passages ahead has come."""
+
+    done: int
+    """Passages looked at."""
+    total: int
+    """Passages to look at."""
+    kept: int
+    """States newly kept."""
+    there: int
+    """States that were there already."""
+    bytes: int
+    """Kept so far in this run."""
+    full: bool
+    """Whether there is room for no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateUsage:
+    """What the stored states of passages take."""
+
+    count: int
+    bytes: int
+    budget_bytes: int
+    note: str
+    """A sentence where something is to be said about them; else empty."""
+
+
+@dataclass(frozen=True, slots=True)
 class FileReport:
     """What became of one file that was to be added."""
 
