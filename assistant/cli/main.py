@@ -31,6 +31,7 @@ COMMANDS = {
     "chat": ("assistant.cli.chat:chat", "Ask one question after the other."),
     "add": ("assistant.cli.documents:add", "Add documents: files, or folders with all that is in them."),
     "sync": ("assistant.cli.sync:sync", "Bring the knowledge base in step with the folders that were added."),
+    "warm": ("assistant.cli.warm:warm", "Compute ahead what answers need of each passage."),
     "docs": ("assistant.cli.documents:docs", "List, show or remove documents."),
     "verify": ("assistant.cli.care:verify", "Check every byte of the knowledge base, and mend what can be mended."),
     "backup": ("assistant.cli.care:backup", "Write the knowledge base into one file."),
