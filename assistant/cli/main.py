@@ -96,6 +96,12 @@ def _terminate(number: int, frame: FrameType | None) -> None:
     raise Terminated
 
 
+def _end_in_peace() -> None:
+    """Take no further signal to end: it would end what is ending already without its exit code, or with a traceback."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
 def _tolerate() -> None:
     """Let a character that a stream cannot give or take become a question mark, instead of the end of the command."""
     for stream in (sys.stdin, sys.stdout):
@@ -114,6 +120,7 @@ def _run(app: App, arguments: list[str] | None) -> int:
         _say(_usage(exc))
         return exc.exit_code
     except (KeyboardInterrupt, click.Abort) as exc:
+        _end_in_peace()
         _say(app.interrupted or "Interrupted; nothing is half-written. Run the same command again to go on.")
         return _TERMINATED if isinstance(exc.__context__ or exc, Terminated) else _INTERRUPTED
     except BrokenPipeError:
