@@ -293,6 +293,11 @@ class Assistant:
                 return event.answer
         raise RuntimeError("an answer ended without AnswerDone")
 
+    def load(self) -> None:
+        """Load what answering needs, ahead of the first question."""
+        self._parts.follow_change()
+        _ = self._parts.retriever, self._parts.generator
+
     def prepare(
         self,
         question: str,
@@ -323,7 +328,7 @@ class Assistant:
             cancelled,
         )
 
-    def warming(self, scope: Scope | None = None, cancelled: Cancelled = lambda: False) -> Iterator[Warming]:
+    def warming(self, cancelled: Cancelled = lambda: False, *, scope: Scope | None = None) -> Iterator[Warming]:
         """Compute and keep the states of passages that have none, one a step; most asked and newest first.
 
         Ends when all have one, when there is no room for less useful ones, or soon after `cancelled()` is true.
@@ -345,14 +350,12 @@ class Assistant:
         usage = store.usage()
         return StateUsage(usage.count, usage.bytes, usage.budget, store.note)
 
-    def clear_states(self) -> int:
-        """Delete all kept states of passages; returns how many there were."""
-        store = self._parts.states
-        if store is None:
-            return 0
-        count = store.usage().count
-        store.clear()
-        return count
+    def clear_states(self) -> StateUsage | None:
+        """Delete all kept states of passages; returns what they took, None where the store has no room."""
+        before = self.states()
+        if self._parts.states is not None:
+            self._parts.states.clear()
+        return before
 
     def forget(self, session: str) -> None:
         """Drop a conversation's turns."""

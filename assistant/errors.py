@@ -10,10 +10,11 @@
     │   ├── ModelMissing
     │   ├── ModelDamaged
     │   └── ModelUnavailable           no source of the catalogue could be reached
-    └── KnowledgeBaseError         5   the knowledge base is busy or damaged
-        ├── KnowledgeBaseBusy
-        ├── KnowledgeBaseDamaged
-        └── KnowledgeBaseTooNew        written by a newer version
+    ├── KnowledgeBaseError         5   the knowledge base is busy or damaged
+    │   ├── KnowledgeBaseBusy
+    │   ├── KnowledgeBaseDamaged
+    │   └── KnowledgeBaseTooNew        written by a newer version
+    └── Busy                       5   as many questions wait as are taken
 
 Each message is one sentence of fact that ends with the next step. A programmer's error (a broken contract, a bug) is
 never a `FieldmateError`: it surfaces as it is and the command line maps it to 70.
@@ -88,3 +89,9 @@ class KnowledgeBaseDamaged(KnowledgeBaseError):
 
 class KnowledgeBaseTooNew(KnowledgeBaseError):
     """The database was written by a newer version of Fieldmate."""
+
+
+class Busy(FieldmateError):
+    """As many questions wait for this process as it takes."""
+
+    exit_code = 5

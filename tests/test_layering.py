@@ -281,13 +281,37 @@ def test_only_pulls_remote_engines_and_the_server_import_network_code() -> None:
     assert breaches(quiet, "assistant", NETWORK) == []
 
 
+THREADS = ("threading", "_thread", "queue", "multiprocessing", "concurrent", "asyncio", "atexit")
+THREAD_USERS = {
+    "assistant.cli.ahead": "an edge: reads along while the prompt waits for a key in a library",
+    "assistant.cluster.connecting": "knocks at several addresses of a cluster at once",
+    "assistant.engines.litert_session": "the library calls back in threads of its own",
+    "assistant.voice": "an edge",
+    "assistant.server": "an edge",
+    "assistant.worker": "the one inference worker that the edges stand on",
+}
+"""The core is synchronous and yields events. Package or module: why it may know threads."""
+
+
+def test_threads_live_at_the_edges_only() -> None:
+    others = [module for module in ASSISTANT if not any(inside(module.name, user) for user in THREAD_USERS)]
+    assert breaches(others, "assistant", THREADS) == []
+
+
+def test_the_worker_knows_the_facade_only() -> None:
+    worker = [module for module in ASSISTANT if module.name == "assistant.worker"]
+    known = {one.name for one in worker[0].imports if one.name in NAMES}
+    assert known == {"assistant.assistant", "assistant.errors", "assistant.protocols", "assistant.types"}
+
+
 def test_no_module_sets_logging_up() -> None:
     for module in ASSISTANT:
         assert _calls(module, "logging.basicConfig") == [], module.name
 
 
 PUBLIC = ("assistant.Assistant", "assistant.Settings", "assistant.__version__", "assistant.assistant",
-          "assistant.settings", "assistant.types", "assistant.errors", "assistant.protocols")  # fmt: skip
+          "assistant.settings", "assistant.types", "assistant.errors", "assistant.protocols",
+          "assistant.worker")  # fmt: skip
 BENCHMARKS_MAY = {
     ("benchmarks.ann", "assistant.wiring"): "embeds text for the comparison of vector indexes",
     ("benchmarks.calibrating.asking", "assistant.wiring"): "asks without caution, which no setting can",

@@ -46,6 +46,14 @@ def show(events: Iterable[AnswerEvent]) -> Answer:
     return answer
 
 
+def collected(events: Iterable[AnswerEvent]) -> Answer:
+    """The finished answer."""
+    for event in events:
+        if isinstance(event, AnswerDone):
+            return event.answer
+    raise RuntimeError("an answer ended without AnswerDone")
+
+
 def place(document: str, section: str, title: str, page: int | None, dated: str | None = None) -> str:
     """Where something stands, for people: document, section, page, and of when the document is."""
     parts = [line(document)]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 import click
 
-from assistant.assistant import Assistant
-from assistant.cli.answers import place, show
+from assistant.cli.ahead import reading_along
+from assistant.cli.answers import collected, place, show
 from assistant.cli.app import App, Command, caution_option, generator_option, print_json, say_notice, scope_options
 from assistant.cli.terminal import echo
 from assistant.types import Answer, Scope
+from assistant.worker import Worker
 
 _SESSION = "chat"
 _HELP = "Ask a question, or: /sources shows what the last answer rests on, /new forgets the conversation, /quit ends."
@@ -26,7 +29,8 @@ def chat(app: App, as_json: bool, scope: Scope) -> None:
     """Ask one question after the other; each may refer to the one before.
 
     Questions are remembered until the conversation ends, and never written to disk. Without a terminal, questions are
-    read from standard input, one a line.
+    read from standard input, one a line. On a terminal, what a question needs is done while it is typed, and states of
+    passages are computed while nothing is asked, so that answers begin sooner.
 
     \b
     Example:
@@ -35,48 +39,62 @@ def chat(app: App, as_json: bool, scope: Scope) -> None:
     """
     prompt = "\n? " if sys.stdin.isatty() else ""
     app.interrupted = "Bye."
-    with app.assistant() as assistant:
-        say_notice(assistant)
+    with Worker(app.assistant) as worker:
+        worker.call(say_notice)
+        typed = None
         if prompt:
-            _edit_lines()
             echo(_HELP, err=True)
+            typed = _edit_lines()
+            if not as_json:
+                worker.work_ahead()
+        along = _along(worker, typed, scope) if typed is not None and not as_json else nullcontext
         last: Answer | None = None
-        while (line := _read(prompt)) is not None:
+        while (line := _read(prompt, along)) is not None:
             text = line.strip()
             if text in ("/quit", "/exit", "/q"):
                 break
             if text == "/new":
-                assistant.forget(_SESSION)
+                worker.call(lambda assistant: assistant.forget(_SESSION))
                 last = None
             elif text == "/sources":
                 _sources(last, as_json)
             elif text.startswith("/"):
                 echo(_HELP, err=True)
             elif text:
-                last = _answer(assistant, text, scope, as_json)
+                last = _answer(worker, text, scope, as_json)
+            if note := worker.take_note():
+                echo(note, err=True)
 
 
-def _answer(assistant: Assistant, text: str, scope: Scope, as_json: bool) -> Answer:
-    if not as_json:
-        return show(assistant.ask(text, _SESSION, scope=scope))
-    answer = assistant.answer(text, _SESSION, scope=scope)
+def _answer(worker: Worker, text: str, scope: Scope, as_json: bool) -> Answer:
+    with worker.ask(text, _SESSION, scope=scope) as events:
+        if not as_json:
+            return show(events)
+        answer = collected(events)
     print_json(answer.to_dict())
     sys.stdout.flush()
     return answer
 
 
-def _edit_lines() -> None:
-    """Let the arrow keys work at the prompt; `input` uses readline once it is imported."""
+def _edit_lines() -> Callable[[], str] | None:
+    """Let the arrow keys work at the prompt, where `input` uses readline; gives what tells the line as far as typed."""
     try:
-        import readline  # noqa: F401  # imported for its effect on input()
+        import readline
     except ImportError:  # a Python built without it: plain lines still work
-        return
+        return None
+    return readline.get_line_buffer
 
 
-def _read(prompt: str) -> str | None:
+def _along(worker: Worker, typed: Callable[[], str], scope: Scope) -> Callable[[], AbstractContextManager[None]]:
+    """Lets the worker prepare for what is typed while this is entered."""
+    return lambda: reading_along(typed, lambda text: worker.prepare(text, _SESSION, scope=scope))
+
+
+def _read(prompt: str, along: Callable[[], AbstractContextManager[None]]) -> str | None:
     """The next line, or None at the end."""
     try:
-        return input(prompt)
+        with along():
+            return input(prompt)
     except EOFError:
         return None
 

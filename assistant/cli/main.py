@@ -31,6 +31,7 @@ COMMANDS = {
     "chat": ("assistant.cli.chat:chat", "Ask one question after the other."),
     "add": ("assistant.cli.documents:add", "Add documents: files, or folders with all that is in them."),
     "sync": ("assistant.cli.sync:sync", "Bring the knowledge base in step with the folders that were added."),
+    "warm": ("assistant.cli.warm:warm", "Compute ahead what answers need of each passage."),
     "docs": ("assistant.cli.documents:docs", "List, show or remove documents."),
     "verify": ("assistant.cli.care:verify", "Check every byte of the knowledge base, and mend what can be mended."),
     "backup": ("assistant.cli.care:backup", "Write the knowledge base into one file."),
@@ -95,6 +96,12 @@ def _terminate(number: int, frame: FrameType | None) -> None:
     raise Terminated
 
 
+def _end_in_peace() -> None:
+    """Take no further signal to end: it would end what is ending already without its exit code, or with a traceback."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
 def _tolerate() -> None:
     """Let a character that a stream cannot give or take become a question mark, instead of the end of the command."""
     for stream in (sys.stdin, sys.stdout):
@@ -113,6 +120,7 @@ def _run(app: App, arguments: list[str] | None) -> int:
         _say(_usage(exc))
         return exc.exit_code
     except (KeyboardInterrupt, click.Abort) as exc:
+        _end_in_peace()
         _say(app.interrupted or "Interrupted; nothing is half-written. Run the same command again to go on.")
         return _TERMINATED if isinstance(exc.__context__ or exc, Terminated) else _INTERRUPTED
     except BrokenPipeError:

@@ -1,4 +1,4 @@
-"""Progress of adding and syncing, on standard error."""
+"""Progress of adding, syncing and warming, on standard error."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from assistant.cli.terminal import echo, line
 if TYPE_CHECKING:
     from assistant.ingest.adding import AddProgress
     from assistant.ingest.changing import ChangeProgress
+    from assistant.types import Warming
 
 
 class Bar:
@@ -52,6 +53,16 @@ class Bar:
             self._bar.set_description_str("changing the embedder")
             return
         self._say(f"{step.done} of {step.total} passages have been embedded anew")
+
+    def warm(self, step: Warming) -> None:
+        """Show how far computing states of passages is."""
+        if not self._bar.disable:
+            self._bar.unit = " passages"
+            self._bar.total = step.total
+            self._bar.set_postfix_str(f"{step.kept} kept, {step.bytes / 1_000_000:.0f} MB", refresh=False)
+            self._bar.update(step.done - self._bar.n)
+            return
+        self._say(f"{step.done} of {step.total} passages, {step.kept} states kept")
 
     def _line(self, step: AddProgress) -> None:
         share = step.bytes_done / step.bytes_total if step.bytes_total else 0.0

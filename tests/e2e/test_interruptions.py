@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 import signal
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
-from tests.e2e.machine import PATIENCE_S, SMALL, Machine, Terminal, ended, wait_for, write_folder
+from tests.e2e.machine import PATIENCE_S, REPOSITORY, SMALL, Machine, Terminal, ended, wait_for, write_folder
 
 SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
 FILES = 12
@@ -201,3 +204,199 @@ def test_chat_that_reads_a_pipe_says_goodbye(filled: Machine, number: signal.Sig
     over = ended(chat)
     assert over.code == code
     assert over.sentence == "Bye."
+
+
+# The chat's phases: each has a worker that does something when the key comes
+
+
+def chatting(machine: Machine, terminal: Callable[..., Terminal], held: str) -> Terminal:
+    """A chat whose worker stays in one phase until it is stopped, and says on the terminal that it is there."""
+    machine.command = [sys.executable, "-c", HELD.format(held=held)]
+    return terminal(machine, "chat", settings={"PYTHONPATH": str(REPOSITORY)})
+
+
+HELD = """
+import time
+from assistant.assistant import Assistant
+from assistant.types import Retrieved
+
+def stays(phase, cancelled=lambda: False):
+    if phase == {held!r}:
+        print("in", phase, flush=True)
+        while not cancelled():
+            time.sleep(0.005)
+        print("left", phase, flush=True)
+
+def load(self):
+    pass
+
+def ask(self, question, session=None, *, scope=None, cancelled=lambda: False):
+    yield Retrieved(())
+    stays("answering", cancelled)
+
+def prepare(self, question, session=None, *, scope=None, cancelled=lambda: False):
+    stays("reading ahead", cancelled)
+
+def warming(self, cancelled=lambda: False, *, scope=None):
+    stays("warming", cancelled)
+    return iter(())
+
+Assistant.load, Assistant.ask, Assistant.prepare, Assistant.warming = load, ask, prepare, warming
+from assistant.cli.main import main
+main()
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+@pytest.mark.parametrize(
+    ("phase", "typed"), [("answering", "What is it?\n"), ("reading ahead", "What is it"), ("warming", "")]
+)
+def test_chat_says_goodbye_from_each_of_its_phases(
+    filled: Machine,
+    terminal: Callable[..., Terminal],
+    phase: str,
+    typed: str,
+    number: signal.Signals,
+    code: int,
+) -> None:
+    chat = chatting(filled, terminal, phase)
+    chat.wait_for(r"\n\? ")
+    if typed:
+        chat.type(typed)
+    chat.wait_for(f"in {phase}")
+    assert ended_by(chat, lambda: chat.process.send_signal(number)) == code
+    assert f"left {phase}" in chat.shown
+    assert chat.shown.rstrip().endswith("fieldmate: Bye.")
+    assert "Traceback" not in chat.shown
+
+
+@pytest.mark.usefixtures("generator")
+@pytest.mark.parametrize("seconds", [0.0, 2.0])
+def test_a_chat_is_interrupted_while_a_real_model_is_loaded_or_reads(
+    filled: Machine, terminal: Callable[..., Terminal], seconds: float
+) -> None:
+    chat = terminal(filled, "chat", settings=LONG)
+    chat.wait_for(r"\n\? ")
+    process = psutil.Process(chat.process.pid)
+    if seconds:
+        chat.type(f"{QUESTION}\n")
+        chat.wait_for("Reading")
+    wait_for(lambda: maps(process), chat.process)
+    wait_for(computes(process, seconds), chat.process)
+    assert ended_by(chat, lambda: chat.process.send_signal(signal.SIGINT)) == 130
+    assert chat.shown.rstrip().endswith("fieldmate: Bye.")
+    assert "Traceback" not in chat.shown
+
+
+AHEAD = """
+from assistant.assistant import Assistant
+
+def ahead(self, *arguments, **options):
+    print("ahead", flush=True)
+    return iter(())
+
+Assistant.load = Assistant.prepare = Assistant.warming = ahead
+from assistant.cli.main import main
+main()
+"""
+
+
+def test_a_pipe_is_answered_in_its_order_and_nothing_is_done_ahead(filled: Machine) -> None:
+    filled.command = [sys.executable, "-c", AHEAD]
+    filled.settings["PYTHONPATH"] = str(REPOSITORY)
+    chat = filled.start("chat", "--json")
+    assert chat.stdin is not None
+    assert chat.stdout is not None
+    for question in ("???", "!!! !!!", "..."):
+        chat.stdin.write(f"{question}\n/new\n")
+        chat.stdin.flush()
+        assert json.loads(chat.stdout.readline())["question"] == question
+    over = ended(chat)
+    assert (over.code, over.out) == (0, "")
+    said = filled.done("chat", said="???\n/quit\n").out
+    assert said.startswith("The documents hold nothing about this.")
+    assert "ahead" not in said
+
+
+# Warming
+
+
+WARMING = """
+import sys, time
+from pathlib import Path
+from assistant.assistant import Assistant
+from assistant.types import Warming
+
+def warming(self, cancelled=lambda: False, *, scope=None):
+    folder = self.settings.home / "made"
+    folder.mkdir(exist_ok=True)
+    there = len(list(folder.iterdir()))
+    for number in range(there, 10):
+        (folder / str(number)).touch()
+        yield Warming(number + 1, 10, number + 1 - there, there, 100 * (number + 1 - there), full={full})
+        while number == {stop}:
+            time.sleep(0.01)
+
+Assistant.warming = warming
+from assistant.cli.main import main
+main()
+"""
+
+
+def warming(machine: Machine, stop: int = -1, full: bool = False) -> None:
+    machine.command = [sys.executable, "-c", WARMING.format(stop=stop, full=full)]
+    machine.settings["PYTHONPATH"] = str(REPOSITORY)
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_an_interrupted_warm_keeps_what_it_has_and_goes_on_next_time(
+    filled: Machine, number: signal.Signals, code: int
+) -> None:
+    warming(filled, stop=6)
+    process = filled.start("warm")
+    wait_for(lambda: (filled.home / "made" / "6").exists(), process)
+    process.send_signal(number)
+    over = ended(process)
+    assert over.code == code
+    assert over.sentence == "Interrupted; what was kept stays. Run the same command again."
+    over = filled.done("warm")
+    assert over.out == "3 states kept (0.0 MB), 7 were there; 10 of 10 passages.\n"
+    assert over.err == ""
+    step = filled.done("warm", "--json").json
+    assert {"kept": step["kept"], "full": step["full"]} == {"kept": 0, "full": False}
+
+
+def test_a_warm_that_finds_no_more_room_says_what_to_do(filled: Machine) -> None:
+    warming(filled, full=True)
+    over = filled.done("warm")
+    assert over.err == "There is room for no more: allow more in the settings, `fieldmate settings` lists them.\n"
+
+
+def test_warm_takes_one_wish_at_a_time(filled: Machine) -> None:
+    for wishes in (["--status", "--clear"], ["--clear", "--in", "manual.md"], ["--status", "--tag", "pumps"]):
+        over = filled.run("warm", *wishes)
+        assert over.code == 2
+        assert over.sentence.startswith("Give one of --status, --clear")
+
+
+@pytest.mark.usefixtures("generator")
+def test_a_killed_warm_leaves_whole_states_and_goes_on_next_time(filled: Machine) -> None:
+    only = ["--in", "coffee-kiosk/manual.md"]
+    process = filled.start("warm", *only, "--json")
+    wait_for(lambda: process.poll() is not None or status(filled).get("count", 0) >= 2)
+    if process.poll() not in (None, 0):
+        pytest.skip(process.communicate()[1].strip())
+    process.kill()
+    process.wait()
+    before = status(filled)
+    over = filled.done("warm", *only, "--json").json
+    assert over["there"] + over["kept"] == over["total"] == over["done"]
+    assert over["there"] >= before["count"] - 1  # of the one in hand nothing may be left
+    assert filled.done("warm", *only, "--json").json["kept"] == 0
+    assert filled.done("warm", "--clear", "--json").json["cleared"]["count"] == over["total"]
+    assert status(filled)["count"] == 0
+
+
+def status(machine: Machine) -> dict[str, Any]:
+    """What the stored states take; nothing where none can be."""
+    return machine.done("warm", "--status", "--json").json["states"] or {}

@@ -27,8 +27,9 @@ def _unit(path: Path) -> configparser.RawConfigParser:
 def test_each_line_of_a_unit_is_explained_and_names_what_there_is(path: Path) -> None:
     unit = _unit(path)
     started = unit.get("Service", "ExecStart", fallback="")
-    if "/fieldmate " in started:
-        assert started.split("/fieldmate ")[1].split()[0] in COMMANDS
+    for line in (started, unit.get("Service", "ExecStartPost", fallback="")):
+        if "/fieldmate " in line:
+            assert line.split("/fieldmate ")[1].split()[0] in COMMANDS
     if "take-usb" in started:
         assert os.access(REPOSITORY / "systemd" / "take-usb", os.X_OK)
     assert path.read_text("utf-8").startswith("# ")

@@ -40,7 +40,7 @@ def test_the_drawn_tree_is_the_tree_of_the_classes() -> None:
 
 def test_the_drawn_exit_codes_are_those_of_the_classes() -> None:
     drawn = {name: int(code) for _, name, code in _drawn() if code.isdigit()}
-    assert drawn == {"UsageError": 2, "InputError": 3, "ModelError": 4, "KnowledgeBaseError": 5}
+    assert drawn == {"UsageError": 2, "InputError": 3, "ModelError": 4, "KnowledgeBaseError": 5, "Busy": 5}
     for name, code in drawn.items():
         assert getattr(errors, name).exit_code == code
 
