@@ -15,11 +15,8 @@ from typing import TYPE_CHECKING, Self
 
 from assistant.dialogue.sessions import Sessions
 from assistant.errors import InputError, UsageError
-from assistant.ingest.cleaning import clean
 from assistant.protocols import Cancelled
-from assistant.retrieval.followup import standalone, subject
 from assistant.settings import Settings
-from assistant.store.tags import is_below
 from assistant.types import (
     AddReport,
     Answer,
@@ -69,6 +66,25 @@ class Assistant:
     def __enter__(self) -> Self:
         return self
 
+    def begin_loading(self) -> None:
+        """Begin to load the generator beside what is done next; before a single question, that is its search.
+
+        Does nothing where no question can need it. What is wrong with it is said when a question does.
+        """
+        self._parts.load_ahead()
+
+    def load(self) -> None:
+        """Load all that a question may need: the first one is answered as fast as the tenth afterwards.
+
+        Takes about as long as a first question, and the memory that questions need. A process that is asked once does
+        better with `begin_loading`.
+
+        Raises:
+            StorageError: there is no knowledge base yet.
+            ModelError, KnowledgeBaseError: see `assistant.errors`.
+        """
+        self._parts.load()
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -114,6 +130,7 @@ class Assistant:
             ModelError: the embedder is missing or damaged.
             InputError: the cluster cannot be used, or cannot go on. What was reported before is stored.
         """
+        from assistant.store.tags import is_below
         from assistant.upkeep import build_caches, change_embedder
 
         places = [Path(path).absolute() for path in paths]
@@ -263,6 +280,8 @@ class Assistant:
             StorageError: there is no knowledge base yet.
             ModelError, KnowledgeBaseError: see `assistant.errors`.
         """
+        from assistant.retrieval.followup import standalone, subject
+
         started = time.perf_counter()
         question = _worded(question)
         asked = Question(question, self._sessions.history(session))
@@ -433,6 +452,8 @@ def _places(store: Store, path: str | PathLike[str]) -> list[str]:
     Raises:
         InputError: there is nothing of the kind.
     """
+    from assistant.store.tags import is_below
+
     folder = str(Path(path).absolute())
     if any(is_below(one, folder) for one in store.folders()):
         return [folder]
@@ -446,6 +467,8 @@ def _places(store: Store, path: str | PathLike[str]) -> list[str]:
 
 def _worded(text: str) -> str:
     """`text` as documents are read: without what nobody sees; half a surrogate pair becomes a question mark."""
+    from assistant.ingest.cleaning import clean
+
     text = clean(text.encode("utf-8", "replace").decode("utf-8"))
     if not text.strip():
         raise UsageError("The question is empty; put it in quotes behind the command.")

@@ -1,7 +1,8 @@
 """Settings become a working assistant: the one place that knows which class serves which format.
 
 The only importer of `assistant.engines`, and lazily: nothing is loaded that a command does not use. No engine stands in
-for another; what cannot be loaded is an error.
+for another; what cannot be loaded is an error. Parts are imported where they are made as well: the generator is loaded
+beside those imports, and they take as long as it does.
 """
 
 from __future__ import annotations
@@ -10,25 +11,25 @@ import os
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from assistant.answering.answerer import Answerer, Limits
 from assistant.artifacts.catalogue import load_catalogue
 from assistant.artifacts.library import Artifact, ModelLibrary
 from assistant.artifacts.manifest import MANIFEST
 from assistant.errors import KnowledgeBaseError, ModelDamaged, ModelError, ModelMissing, StorageError, UsageError
-from assistant.ingest.adding import Adder
-from assistant.protocols import Embedder, Generator
-from assistant.retrieval.search import Retriever
-from assistant.retrieval.synonyms import Synonyms
-from assistant.settings import Settings
-from assistant.store.database import Store
-from assistant.store.index import VectorIndex
-from assistant.store.lexical_index import LexicalIndex
+from assistant.loading import Ahead
 
 if TYPE_CHECKING:
+    from assistant.answering.answerer import Answerer
     from assistant.cluster.adding import ClusterAdder
     from assistant.cluster.work import Model
+    from assistant.ingest.adding import Adder
+    from assistant.protocols import Embedder, Generator
+    from assistant.retrieval.search import Retriever
+    from assistant.settings import Settings
+    from assistant.store.database import Store
+    from assistant.store.index import VectorIndex
+    from assistant.store.lexical_index import LexicalIndex
 
 GENERATORS = {
     "gguf": "assistant.engines.llama:LlamaGenerator",
@@ -36,6 +37,13 @@ GENERATORS = {
 }
 EMBEDDERS = {"onnx": "assistant.engines.onnx:OnnxEmbedder"}
 """Artifact format -> "module:Class" of the engine that executes it."""
+
+Wording = Literal["mixed", "quoted", "generated"]
+
+_CORES_TO_LOAD_AHEAD = 2
+"""With one, a thread beside the others only takes turns with them."""
+_WARM_UP = "What does the manual say?"
+"""Asked before the first question; its words are in most knowledge bases, and its answer is not looked at."""
 
 _SEARCHING = ("answerer", "retriever", "lexical", "index")
 """Parts that stand on the embedder that serves, those that hold others first."""
@@ -60,6 +68,8 @@ class Parts:
         A folder that cannot be written is opened for reading only, so that a kiosk may run from a read-only disk.
         """
         if "_store" not in self.__dict__:
+            from assistant.store.database import Store
+
             path = self.settings.database
             if create:
                 _make_folder(path.parent)
@@ -131,7 +141,37 @@ class Parts:
 
     @cached_property
     def generator(self) -> Generator:
-        """The generator, loaded."""
+        """The generator, loaded; waits for the loading that `load_ahead` began."""
+        ahead: Ahead[Generator] | None = self.__dict__.pop("_ahead", None)
+        return ahead.result() if ahead is not None else self._loaded_generator()
+
+    def load_ahead(self) -> None:
+        """Begin to load the generator in a thread, where a question may need it and another core is free for that.
+
+        What goes wrong in it is raised by whoever asks for `generator`; `close` waits for its end.
+        """
+        begun = "_ahead" in self.__dict__ or "generator" in self.__dict__
+        if begun or cores() < _CORES_TO_LOAD_AHEAD or not self.settings.database.exists() or self.wording == "quoted":
+            return
+        _ = self.library  # made here: two threads would make two
+        self._ahead = Ahead(self._loaded_generator)
+
+    def load(self) -> None:
+        """Make all that a question needs and use it once; what the generator computes for it serves the next ones."""
+        from assistant.answering.confidence import calibration
+        from assistant.answering.prompt import INSTRUCTIONS
+        from assistant.types import Prompt
+
+        self.load_ahead()
+        self.follow_change()
+        self.retriever.search(_WARM_UP, 1)
+        calibration()
+        _ = self.answerer
+        if self.wording != "quoted":
+            for _ in self.generator.generate(Prompt(INSTRUCTIONS, (), _WARM_UP), max_tokens=1):
+                pass
+
+    def _loaded_generator(self) -> Generator:
         settings = self.settings.generator
         artifact = self.library.installed(settings.id, "generator")
         engine: Generator = _engine(GENERATORS, artifact)(
@@ -146,6 +186,8 @@ class Parts:
     @cached_property
     def index(self) -> VectorIndex:
         """Nearest vectors of the open store."""
+        from assistant.store.index import VectorIndex
+
         return VectorIndex(
             self.store(create=False),
             self.serving.fingerprint,
@@ -157,6 +199,8 @@ class Parts:
     @cached_property
     def lexical(self) -> LexicalIndex:
         """Words of the open store."""
+        from assistant.store.lexical_index import LexicalIndex
+
         return LexicalIndex(
             self.store(create=False), self.index.inventory, self.settings.index, self.serving.fingerprint
         )
@@ -164,6 +208,9 @@ class Parts:
     @cached_property
     def retriever(self) -> Retriever:
         """Search over the open store."""
+        from assistant.retrieval.search import Retriever
+        from assistant.retrieval.synonyms import Synonyms
+
         settings = self.settings.retrieval
         return Retriever(
             self.store(create=False),
@@ -182,6 +229,8 @@ class Parts:
 
     def adder_to(self, store: Store) -> Adder:
         """Adds documents to another store than the open one."""
+        from assistant.ingest.adding import Adder
+
         settings = self.settings.passages
         return Adder(
             store,
@@ -215,19 +264,28 @@ class Parts:
             max_file_bytes=settings.max_file_mb * 1_000_000,
         )
 
+    @property
+    def wording(self) -> Wording:
+        """Who words answers: as the settings say, but for a generator that was measured to word facts badly."""
+        wording = self.settings.answering.wording
+        if wording != "mixed":
+            return wording
+        entry = self.library.catalogue.find(self.settings.generator.id)
+        return "mixed" if entry is None or entry.words_facts else "quoted"
+
     @cached_property
     def answerer(self) -> Answerer:
         """Makes answers; loads the generator at the first question that needs it."""
+        from assistant.answering.answerer import Answerer, Limits
+
         answering, generator = self.settings.answering, self.settings.generator
-        entry = self.library.catalogue.find(generator.id)
-        words = answering.wording != "mixed" or entry is None or entry.words_facts
         limits = Limits(
             passages=answering.passages,
             prompt_tokens=answering.prompt_tokens,
             max_tokens=generator.max_tokens,
             temperature=generator.temperature,
             caution=answering.caution if self._cautious else None,
-            wording=answering.wording if words else "quoted",
+            wording=self.wording,
         )
         return Answerer(
             lambda: self.generator,
@@ -242,6 +300,8 @@ class Parts:
         """Close what was opened; calling it again is harmless. What is asked for afterwards is made anew."""
         for name in ("adder", *_SEARCHING):  # they hold what is closed below
             self.__dict__.pop(name, None)
+        if (ahead := self.__dict__.pop("_ahead", None)) is not None:
+            ahead.close()
         closed: list[object] = []
         for name in ("generator", "serving", "embedder", "_store"):
             part = self.__dict__.pop(name, None)
