@@ -13,11 +13,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from assistant import tuning
 from assistant.artifacts.catalogue import load_catalogue
 from assistant.artifacts.library import Artifact, ModelLibrary
 from assistant.artifacts.manifest import MANIFEST
 from assistant.errors import KnowledgeBaseError, ModelDamaged, ModelError, ModelMissing, StorageError, UsageError
 from assistant.loading import Ahead
+from assistant.tuning import Choice, Found
 
 if TYPE_CHECKING:
     from assistant.answering.answerer import Answerer
@@ -44,6 +46,12 @@ _CORES_TO_LOAD_AHEAD = 2
 """With one, a thread beside the others only takes turns with them."""
 _WARM_UP = "What does the manual say?"
 """Asked before the first question; its words are in most knowledge bases, and its answer is not looked at."""
+
+_BATCH_TOKENS = 512
+"""llama.cpp's own default."""
+_FEW_CORES = 2
+_SPINS = 10_000
+"""Of a waiting thread where half of the cores write: well below a millisecond (benchmarks/LOG.md)."""
 
 _SEARCHING = ("answerer", "retriever", "lexical", "index")
 """Parts that stand on the embedder that serves, those that hold others first."""
@@ -172,16 +180,43 @@ class Parts:
                 pass
 
     def _loaded_generator(self) -> Generator:
-        settings = self.settings.generator
-        artifact = self.library.installed(settings.id, "generator")
+        return self.generator_with(self.choice)
+
+    def generator_with(self, choice: Choice) -> Generator:
+        """Another one, run so; the caller's to close."""
+        artifact = self.library.installed(self.settings.generator.id, "generator")
+        more = {}
+        if artifact.format == "gguf":
+            # Read when llama.cpp is loaded, so that the first one in a process decides.
+            os.environ.setdefault("GOMP_SPINCOUNT", str(choice.spins))
+            more["batch_tokens"] = choice.batch_tokens
         engine: Generator = _engine(GENERATORS, artifact)(
             artifact.path,
             artifact.id,
-            context_tokens=settings.context_tokens,
-            decode_threads=settings.decode_threads or decode_threads(cores()),
-            prefill_threads=settings.prefill_threads or cores(),
+            context_tokens=self.settings.generator.context_tokens,
+            decode_threads=choice.decode_threads,
+            prefill_threads=choice.prefill_threads,
+            **more,
         )
         return engine
+
+    @property
+    def tuned(self) -> Found:
+        """What was measured for this generator on this machine."""
+        artifact = self.library.installed(self.settings.generator.id, "generator")
+        return tuning.find(self.settings.home, artifact.sha256, cores())
+
+    @property
+    def choice(self) -> Choice:
+        """How the generator is run: as the settings say, else as was measured best here, else as is built in."""
+        settings, found = self.settings.generator, self.tuned.tuning
+        choice = found.choice if found is not None else built_in(cores())
+        return Choice(
+            settings.decode_threads or choice.decode_threads,
+            settings.prefill_threads or choice.prefill_threads,
+            choice.batch_tokens,
+            choice.spins,
+        )
 
     @cached_property
     def index(self) -> VectorIndex:
@@ -352,6 +387,12 @@ def decode_threads(available: int) -> int:
     49 instead of 148 with 135M (benchmarks/LOG.md).
     """
     return max(1, available // 2)
+
+
+def built_in(available: int) -> Choice:
+    """How a generator is run where nothing was measured; see also `_library` in `assistant.engines.llama`."""
+    spins = 0 if available <= _FEW_CORES else _SPINS
+    return Choice(decode_threads(available), available, _BATCH_TOKENS, spins)
 
 
 def _engine(table: dict[str, str], artifact: Artifact | Model) -> Any:
