@@ -6,7 +6,7 @@ The caller stays synchronous: it asks for the result and waits. Knows nothing of
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import Thread
+from threading import Event, Thread
 from typing import Generic, Protocol, TypeVar
 
 
@@ -25,6 +25,7 @@ class Ahead(Generic[_Made]):
         self._make = make
         self._made: _Made | None = None
         self._error: BaseException | None = None
+        self._done = Event()
         # No daemon: an interpreter that ends in the middle of a native call crashes.
         self._thread = Thread(target=self._run, name="fieldmate-loading")
         self._thread.start()
@@ -34,11 +35,13 @@ class Ahead(Generic[_Made]):
             self._made = self._make()
         except BaseException as exc:  # noqa: BLE001  # raised where the result is asked for
             self._error = exc
+        finally:
+            self._done.set()
 
     def result(self) -> _Made:
         """What was made, from now on the caller's to close; raises what `make` raised. Ctrl-C ends the waiting."""
         try:
-            self._thread.join()
+            self._wait()
         except BaseException:
             self.close()
             raise
@@ -50,7 +53,12 @@ class Ahead(Generic[_Made]):
 
     def close(self) -> None:
         """Wait for the thread and close what it made; calling it again is harmless."""
-        self._thread.join()
+        self._wait()
         if self._made is not None:
             self._made.close()
             self._made = None
+
+    def _wait(self) -> None:
+        # Not `join` at once: a `join` that a signal interrupts takes the thread for ended (CPython 3.11).
+        self._done.wait()
+        self._thread.join()
