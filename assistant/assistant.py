@@ -66,12 +66,13 @@ class Assistant:
     def __enter__(self) -> Self:
         return self
 
-    def begin_loading(self) -> None:
-        """Begin to load the generator beside what is done next; before a single question, that is its search.
+    def begin_loading(self, question: str = "") -> None:
+        """Begin to load the generator beside what is done next: in front of a single question, its search.
 
-        Does nothing where no question can need it. What is wrong with it is said when a question does.
+        Does nothing where `question` (empty: any) can be seen not to need it. What is wrong with the generator is said
+        when a question needs it.
         """
-        self._parts.load_ahead()
+        self._parts.load_ahead(question)
 
     def load(self) -> None:
         """Load all that a question may need: the first one is answered as fast as the tenth afterwards.

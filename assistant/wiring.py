@@ -153,16 +153,17 @@ class Parts:
         ahead: Ahead[Generator] | None = self.__dict__.pop("_ahead", None)
         return ahead.result() if ahead is not None else self._loaded_generator()
 
-    def load_ahead(self) -> None:
-        """Begin to load the generator in a thread, where a question may need it and another core is free for that.
+    def load_ahead(self, question: str = "") -> None:
+        """Begin to load the generator in a thread, where `question` may need it and another core is free for that.
 
         What goes wrong in it is raised by whoever asks for `generator`; `close` waits for its end.
         """
         begun = "_ahead" in self.__dict__ or "generator" in self.__dict__
-        if begun or cores() < _CORES_TO_LOAD_AHEAD or not self.settings.database.exists() or self.wording == "quoted":
+        if begun or cores() < _CORES_TO_LOAD_AHEAD or not self.settings.database.exists():
             return
-        _ = self.library  # made here: two threads would make two
-        self._ahead = Ahead(self._loaded_generator)
+        if self.wording == "generated" or (self.wording == "mixed" and not _quoted(question)):
+            _ = self.library  # made here: two threads would make two
+            self._ahead = Ahead(self._loaded_generator)
 
     def load(self) -> None:
         """Make all that a question needs and use it once; what the generator computes for it serves the next ones."""
@@ -360,6 +361,13 @@ def load_sent(model: Model, folder: Path) -> Embedder:
         threads=1,
     )
     return engine
+
+
+def _quoted(question: str) -> bool:
+    """Whether the documents' own words answer, as far as the question alone tells."""
+    from assistant.answering.quoting import asks_for_explanation
+
+    return bool(question) and asks_for_explanation(question)
 
 
 def _fingerprint(artifact: Artifact) -> str:

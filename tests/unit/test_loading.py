@@ -179,6 +179,19 @@ def test_what_no_question_can_use_or_no_core_is_free_for_is_not_begun(
     parts.close()
 
 
+@pytest.mark.parametrize(
+    ("question", "begun"), [("How do I reset it?", False), ("Which fuse is it?", True), ("", True)]
+)
+def test_a_question_that_the_documents_answer_begins_nothing(
+    filled: Settings, monkeypatch: pytest.MonkeyPatch, question: str, begun: bool
+) -> None:
+    made: list[object] = []
+    monkeypatch.setattr("assistant.wiring.Ahead", made.append)
+    mixed = msgspec.structs.replace(filled, answering=AnsweringSettings(wording="mixed"))
+    Parts(mixed).load_ahead(question)
+    assert bool(made) == begun
+
+
 def test_closed_while_loading_it_waits_for_the_thread(filled: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     closed: list[str] = []
     close = LlamaGenerator.close
