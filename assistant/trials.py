@@ -46,7 +46,6 @@ _BATCHES = (128,)
 _ROUNDS_TO_CHOOSE, _ROUNDS_TO_CONFIRM = 2, 3
 _ENOUGH_S = 30.0
 """After which no further round begins: a slow machine has few."""
-_CHILD = [sys.executable, "-m", "assistant.cli.trial"]
 _GLUE = "The display shows code {code}; valve {valve} opens at {pressure} bar and pump {pump} stops after {time} s. "
 
 Say = Callable[[str], object]
@@ -97,10 +96,15 @@ def label(choice: Choice) -> str:
     )
 
 
-def tune(settings: Settings, say: Say = lambda _: None) -> tuple[Tuning, Outcome]:
+def tune(settings: Settings, child: Sequence[str], say: Say = lambda _: None) -> tuple[Tuning, Outcome]:
     """Find the fastest way to run the generator of the settings, and keep it for all that run it from now on.
 
     Where nothing is clearly faster than the built-in way, that one is kept. Interrupted, it keeps nothing.
+
+    Args:
+        settings: say which generator.
+        child: command of a process that reads an `Order` and writes its `samples`.
+        say: told what is being done.
 
     Raises:
         UsageError: the generator is of a kind that has nothing to choose.
@@ -127,7 +131,7 @@ def tune(settings: Settings, say: Say = lambda _: None) -> tuple[Tuning, Outcome
         "generator.context_tokens": str(settings.generator.context_tokens),
     }
     default = built_in(cores())
-    outcome = measure(flags, default, cores(), say)
+    outcome = _measure(_Bench(flags, child, say), default, cores())
     tuning = Tuning(
         basis(artifact.sha256, cores()),
         outcome.choice,
@@ -139,10 +143,9 @@ def tune(settings: Settings, say: Say = lambda _: None) -> tuple[Tuning, Outcome
     return tuning, outcome
 
 
-def measure(flags: dict[str, str], built_in: Choice, cores: int, say: Say) -> Outcome:
-    """Find the fastest way to run the generator that the settings in `flags` name."""
+def _measure(bench: _Bench, built_in: Choice, cores: int) -> Outcome:
+    """Find the fastest way to run the generator on the bench."""
     started = time.perf_counter()
-    bench = _Bench(flags, say)
     rounds = bench.rounds(ways(built_in, cores), _READ, _WRITTEN, _ROUNDS_TO_CHOOSE)
     chosen, share = built_in, 1.0
     for candidate in candidates(rounds, built_in):
@@ -203,8 +206,9 @@ def _cost(row: Row, choice: Choice) -> float:
 class _Bench:
     """Runs trials in processes of their own."""
 
-    def __init__(self, flags: dict[str, str], say: Say) -> None:
+    def __init__(self, flags: dict[str, str], child: Sequence[str], say: Say) -> None:
         self._flags = flags
+        self._command = child
         self._say = say
 
     def rounds(self, choices: Sequence[Choice], read: int, written: int, most: int) -> list[Row]:
@@ -244,14 +248,14 @@ class _Bench:
 
     def _samples(self, choices: Sequence[Choice], read: int, written: int) -> Row:
         order = Order(self._flags, list(choices), read, written)
-        samples = _child(order, choices[0].spins)
+        samples = _child(self._command, order, choices[0].spins)
         return dict(zip(choices, samples, strict=True))
 
 
-def _child(order: Order, spins: int) -> list[Sample]:
+def _child(command: Sequence[str], order: Order, spins: int) -> list[Sample]:
     environment = os.environ | {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": str(spins)}
     process = subprocess.Popen(
-        _CHILD, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
     )
     try:
         output, errors = process.communicate(msgspec.json.encode(order))

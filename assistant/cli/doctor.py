@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 
 import click
@@ -9,6 +10,7 @@ import click
 from assistant.cli.app import App, Command, generator_option, print_json
 from assistant.cli.terminal import echo, styled
 
+_TRIAL = (sys.executable, "-m", "assistant.cli.trial")
 _MARKS = {"ok": ("ok", "green"), "note": ("note", "yellow"), "problem": ("problem", "red")}
 
 
@@ -55,7 +57,7 @@ def _tune(app: App, as_json: bool) -> None:
     from assistant.trials import tune
 
     app.interrupted = "Interrupted; the generator runs as before. Run the same command again to measure."
-    tuning, outcome = tune(app.settings, lambda text: echo(text, err=True))
+    tuning, outcome = tune(app.settings, _TRIAL, lambda text: echo(text, err=True))
     if as_json:
         from msgspec import to_builtins
 

@@ -179,9 +179,7 @@ def test_what_no_question_can_use_or_no_core_is_free_for_is_not_begun(
     parts.close()
 
 
-@pytest.mark.parametrize(
-    ("question", "begun"), [("How do I reset it?", False), ("Which fuse is it?", True), ("", True)]
-)
+@pytest.mark.parametrize(("question", "begun"), [("How do I reset it?", False), ("Which fuse?", True), ("", True)])
 def test_a_question_that_the_documents_answer_begins_nothing(
     filled: Settings, monkeypatch: pytest.MonkeyPatch, question: str, begun: bool
 ) -> None:

@@ -25,6 +25,7 @@ from tests.artifacts.tiny import TINY_GENERATOR, own_generator
 MODEL = "ab" * 32
 CHOICE = Choice(3, 5, 128, 7)
 FILE = "tuning.json"
+TRIAL = (sys.executable, "-m", "assistant.cli.trial")
 
 
 def measured(model: str = MODEL, **changes: object) -> Tuning:
@@ -216,7 +217,7 @@ def test_the_built_in_way_can_be_told_from_what_is_tried(count: int) -> None:
 
 def test_a_measurement_is_kept_and_says_what_it_holds_for(own: Settings) -> None:
     said: list[str] = []
-    found, outcome = tune(own, said.append)
+    found, outcome = tune(own, TRIAL, said.append)
     assert find(own.home, model_of(own), cores()).tuning == found
     assert found.basis == Basis(basis("", 1).processor, cores(), model_of(own), basis("", 1).library)
     assert found.built_in == (found.choice == built_in(cores()))
@@ -232,7 +233,7 @@ def test_a_generator_of_another_format_has_nothing_to_measure(own: Settings) -> 
     manifest["files"] = [{"path": "model.litertlm", "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}]
     (folder / "manifest.json").write_bytes(msgspec.json.encode(manifest))
     with pytest.raises(UsageError, match="nothing to measure"):
-        tune(own)
+        tune(own, TRIAL)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
