@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import product
+from math import inf, isfinite
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -41,11 +42,14 @@ _LONG_READ = 448
 """Tokens of the sample for batches: more than the smaller one holds."""
 _SPINS = (0, 10_000, 300_000)
 """Sleep at once; for well below a millisecond; libgomp's own where nothing is said."""
-_BATCHES = (128,)
+_SMALLER_BATCH = 128
 """Beside the built-in one. Larger ones hold more than a prompt has."""
 _ROUNDS_TO_CHOOSE, _ROUNDS_TO_CONFIRM = 2, 3
-_ENOUGH_S = 30.0
-"""After which no further round begins: a slow machine has few."""
+_ENOUGH_S = 40.0
+"""After which nothing further begins that is not needed: a slow machine has few rounds."""
+_PATIENCE = 3
+"""Times as long as the built-in way another one may take before it is given up: threads that look for work while other
+programs have the cores write one token a second (benchmarks/LOG.md)."""
 _GLUE = "The display shows code {code}; valve {valve} opens at {pressure} bar and pump {pump} stops after {time} s. "
 
 Say = Callable[[str], object]
@@ -62,6 +66,9 @@ class Sample(msgspec.Struct, frozen=True):
     def cost(self) -> float:
         """Milliseconds of the question and answer that are compared."""
         return self.read_ms * _READ + self.written_ms * _WRITTEN
+
+
+_GIVEN_UP = Sample(inf, inf)
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -85,7 +92,7 @@ class Outcome:
     """Of the built-in one's time, 1 for the built-in one itself."""
     seconds: float
     medians: dict[str, Sample]
-    """Of the first rounds, by `label`."""
+    """Of the first rounds, by `label`; without what was given up."""
 
 
 def label(choice: Choice) -> str:
@@ -131,7 +138,7 @@ def tune(settings: Settings, child: Sequence[str], say: Say = lambda _: None) ->
         "generator.context_tokens": str(settings.generator.context_tokens),
     }
     default = built_in(cores())
-    outcome = _measure(_Bench(flags, child, say), default, cores())
+    outcome = _measure(_Bench(flags, child, default, say), default, cores())
     tuning = Tuning(
         basis(artifact.sha256, cores()),
         outcome.choice,
@@ -149,26 +156,26 @@ def _measure(bench: _Bench, built_in: Choice, cores: int) -> Outcome:
     rounds = bench.rounds(ways(built_in, cores), _READ, _WRITTEN, _ROUNDS_TO_CHOOSE)
     chosen, share = built_in, 1.0
     for candidate in candidates(rounds, built_in):
+        if bench.tired():
+            break
         confirmed = bench.confirmed(candidate, built_in)
         if confirmed is not None:
             chosen, share = candidate, confirmed
             break
-    batches = [msgspec.structs.replace(chosen, batch_tokens=size) for size in (chosen.batch_tokens, *_BATCHES)]
-    read = bench.rounds(batches, _LONG_READ, 1, _ROUNDS_TO_CONFIRM)
-    for other in batches[1:]:
-        gain = median(row[other].read_ms / row[chosen].read_ms for row in read)
-        if gain <= CLEARLY_BETTER:
-            chosen = other
+    if not bench.tired():
+        smaller = msgspec.structs.replace(chosen, batch_tokens=_SMALLER_BATCH)
+        read = bench.rounds([chosen, smaller], _LONG_READ, 1, _ROUNDS_TO_CONFIRM)
+        if median(row[smaller].read_ms / row[chosen].read_ms for row in read) <= CLEARLY_BETTER:
+            chosen = smaller
+    middle = {
+        label(one): Sample(median(row[one].read_ms for row in rounds), median(row[one].written_ms for row in rounds))
+        for one in rounds[0]
+    }
     return Outcome(
         chosen,
         share,
         time.perf_counter() - started,
-        {
-            label(one): Sample(
-                median(row[one].read_ms for row in rounds), median(row[one].written_ms for row in rounds)
-            )
-            for one in rounds[0]
-        },
+        {name: sample for name, sample in middle.items() if isfinite(sample.cost())},
     )
 
 
@@ -206,23 +213,31 @@ def _cost(row: Row, choice: Choice) -> float:
 class _Bench:
     """Runs trials in processes of their own."""
 
-    def __init__(self, flags: dict[str, str], child: Sequence[str], say: Say) -> None:
+    def __init__(self, flags: dict[str, str], child: Sequence[str], built_in: Choice, say: Say) -> None:
         self._flags = flags
         self._command = child
+        self._built_in = built_in
         self._say = say
+        self._started = time.perf_counter()
+        self._limit_s: float | None = None
+
+    def tired(self) -> bool:
+        """Whether enough time was spent."""
+        return time.perf_counter() - self._started > _ENOUGH_S
 
     def rounds(self, choices: Sequence[Choice], read: int, written: int, most: int) -> list[Row]:
-        """So many rounds, fewer on a slow machine, but two; in each every choice once, in turning order."""
-        started = time.perf_counter()
+        """So many rounds, fewer on a slow machine; in each every choice once, in turning order."""
+        self._limit_s = None
         rows: list[Row] = []
-        spins = list(dict.fromkeys(one.spins for one in choices))
+        # Those that wait as the built-in way does are first: how long they take limits the others.
+        first, *others = dict.fromkeys((choices[0].spins, *(one.spins for one in choices)))
         for number in range(most):
-            if number > 1 and time.perf_counter() - started > _ENOUGH_S:
+            if number and self.tired():
                 break
             self._say(f"Trying {len(choices)} ways to run the generator, round {number + 1} of {most}.")
             row: Row = {}
-            for spin in spins[number % len(spins) :] + spins[: number % len(spins)]:
-                group = [one for one in choices if one.spins == spin]
+            for spins in (first, *(others[::-1] if number % 2 else others)):
+                group = [one for one in choices if one.spins == spins]
                 row |= self._samples(group[::-1] if number % 2 else group, read, written)
             rows.append(row)
         return rows
@@ -239,7 +254,7 @@ class _Bench:
 
     def _share(self, candidate: Choice, built_in: Choice) -> float:
         """Median over pairs, each in another order than the one before."""
-        order, shares = [built_in, candidate], []
+        order, shares = [candidate, built_in], []
         for _ in range(_ROUNDS_TO_CONFIRM):
             order.reverse()
             row = {one: self._samples([one], _READ, _WRITTEN)[one] for one in order}
@@ -248,21 +263,27 @@ class _Bench:
 
     def _samples(self, choices: Sequence[Choice], read: int, written: int) -> Row:
         order = Order(self._flags, list(choices), read, written)
-        samples = _child(self._command, order, choices[0].spins)
-        return dict(zip(choices, samples, strict=True))
+        usual = choices[0].spins == self._built_in.spins
+        began = time.perf_counter()
+        samples = _child(self._command, order, choices[0].spins, None if usual else self._limit_s)
+        if usual:
+            self._limit_s = max(self._limit_s or 0.0, _PATIENCE * (time.perf_counter() - began))
+        return dict.fromkeys(choices, _GIVEN_UP) if samples is None else dict(zip(choices, samples, strict=True))
 
 
-def _child(command: Sequence[str], order: Order, spins: int) -> list[Sample]:
+def _child(command: Sequence[str], order: Order, spins: int, limit_s: float | None) -> list[Sample] | None:
+    """What the process of an order found; None where it took too long."""
     environment = os.environ | {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": str(spins)}
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
     )
     try:
-        output, errors = process.communicate(msgspec.json.encode(order))
-    except BaseException:
+        output, errors = process.communicate(msgspec.json.encode(order), limit_s)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
         process.kill()
-        process.wait()
-        raise
+        process.communicate()
     if process.returncode != 0:
         said = errors.decode("utf-8", "replace").strip().splitlines()
         raise ModelDamaged(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import signal
 import subprocess
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assistant import tuning, wiring
-from assistant.errors import StorageError, UsageError
+from assistant.errors import ModelDamaged, StorageError, UsageError
 from assistant.health import Finding, examine
 from assistant.settings import GeneratorSettings, Settings
 from assistant.trials import Row, Sample, candidates, tune, ways
@@ -203,6 +204,15 @@ def test_reading_and_writing_have_threads_of_their_own() -> None:
     assert candidates(made, built_in(2)) == [Choice(1, 2, 512, 10_000)]
 
 
+def test_a_way_that_was_given_up_is_no_candidate() -> None:
+    made = rounds(EVEN)
+    for row in made:
+        for one in row:
+            if one.spins:
+                row[one] = Sample(math.inf, math.inf)
+    assert candidates(made, built_in(2)) == []
+
+
 @given(st.integers(1, 64))
 def test_the_built_in_way_can_be_told_from_what_is_tried(count: int) -> None:
     default = built_in(count)
@@ -223,6 +233,29 @@ def test_a_measurement_is_kept_and_says_what_it_holds_for(own: Settings) -> None
     assert found.built_in == (found.choice == built_in(cores()))
     assert said
     assert all(sample.read_ms > 0 and sample.written_ms >= 0 for sample in outcome.medians.values())
+
+
+def test_a_way_that_takes_far_longer_than_the_built_in_one_is_given_up(
+    own: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assistant.trials._ENOUGH_S", 0)
+    script = tmp_path / "child.py"
+    script.write_text(
+        "import json, os, sys, time\n"
+        "order = json.load(sys.stdin)\n"
+        "if os.environ['GOMP_SPINCOUNT'] == '300000': time.sleep(600)\n"
+        "print(json.dumps([{'read_ms': 1, 'written_ms': 1} for _ in order['choices']]))\n"
+    )
+    found, outcome = tune(own, (sys.executable, str(script)))
+    assert found.built_in
+    assert outcome.medians
+    assert not any("300000" in name for name in outcome.medians)
+
+
+def test_a_child_that_fails_is_an_error_with_its_reason(own: Settings) -> None:
+    with pytest.raises(ModelDamaged, match="no such thing"):
+        tune(own, (sys.executable, "-c", "import sys; sys.exit('no such thing')"))
+    assert not (own.home / FILE).exists()
 
 
 def test_a_generator_of_another_format_has_nothing_to_measure(own: Settings) -> None:
