@@ -15,11 +15,8 @@ from typing import TYPE_CHECKING, Self
 
 from assistant.dialogue.sessions import Sessions
 from assistant.errors import InputError, UsageError
-from assistant.ingest.cleaning import clean
 from assistant.protocols import Cancelled
-from assistant.retrieval.followup import standalone, subject
 from assistant.settings import Settings
-from assistant.store.tags import is_below
 from assistant.types import (
     AddReport,
     Answer,
@@ -71,6 +68,26 @@ class Assistant:
     def __enter__(self) -> Self:
         return self
 
+    def begin_loading(self, question: str = "") -> None:
+        """Begin to load the generator beside what is done next: in front of a single question, its search.
+
+        Does nothing where `question` (empty: any) can be seen not to need it. What is wrong with the generator is said
+        when a question needs it.
+        """
+        self._parts.load_ahead(question)
+
+    def load(self) -> None:
+        """Load all that a question may need: the first one is answered as fast as the tenth afterwards.
+
+        Takes about as long as a first question, and the memory that questions need. A process that is asked once does
+        better with `begin_loading`.
+
+        Raises:
+            StorageError: there is no knowledge base yet.
+            ModelError, KnowledgeBaseError: see `assistant.errors`.
+        """
+        self._parts.load()
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -116,6 +133,7 @@ class Assistant:
             ModelError: the embedder is missing or damaged.
             InputError: the cluster cannot be used, or cannot go on. What was reported before is stored.
         """
+        from assistant.store.tags import is_below
         from assistant.upkeep import build_caches, change_embedder
 
         places = [Path(path).absolute() for path in paths]
@@ -265,6 +283,8 @@ class Assistant:
             StorageError: there is no knowledge base yet.
             ModelError, KnowledgeBaseError: see `assistant.errors`.
         """
+        from assistant.retrieval.followup import standalone, subject
+
         started = time.perf_counter()
         question = _worded(question)
         asked = Question(question, self._sessions.history(session))
@@ -293,11 +313,6 @@ class Assistant:
                 return event.answer
         raise RuntimeError("an answer ended without AnswerDone")
 
-    def load(self) -> None:
-        """Load what answering needs, ahead of the first question."""
-        self._parts.follow_change()
-        _ = self._parts.retriever, self._parts.generator
-
     def prepare(
         self,
         question: str,
@@ -317,6 +332,8 @@ class Assistant:
             question = _worded(question)
         except UsageError:
             return
+        from assistant.retrieval.followup import standalone, subject
+
         asked = Question(question, self._sessions.history(session))
         self._parts.follow_change()
         allowed = self._allowed(scope)
@@ -499,6 +516,8 @@ def _places(store: Store, path: str | PathLike[str]) -> list[str]:
     Raises:
         InputError: there is nothing of the kind.
     """
+    from assistant.store.tags import is_below
+
     folder = str(Path(path).absolute())
     if any(is_below(one, folder) for one in store.folders()):
         return [folder]
@@ -512,6 +531,8 @@ def _places(store: Store, path: str | PathLike[str]) -> list[str]:
 
 def _worded(text: str) -> str:
     """`text` as documents are read: without what nobody sees; half a surrogate pair becomes a question mark."""
+    from assistant.ingest.cleaning import clean
+
     text = clean(text.encode("utf-8", "replace").decode("utf-8"))
     if not text.strip():
         raise UsageError("The question is empty; put it in quotes behind the command.")

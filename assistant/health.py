@@ -60,6 +60,7 @@ def examine(settings: Settings) -> list[Finding]:
         ("embedder", lambda parts: _model(parts, "embedder", parts.settings.embedder.id)),
         ("calibration", _calibration),
         ("generator", lambda parts: _model(parts, "generator", parts.settings.generator.id)),
+        ("tuning", _tuning),
         ("knowledge base", _knowledge_base),
     ]
     findings: list[Finding] = []
@@ -135,6 +136,22 @@ def _disk(parts: Parts) -> Iterator[Finding]:
 def _model(parts: Parts, role: Literal["embedder", "generator"], name: str) -> Iterator[Finding]:
     artifact = parts.library.installed(name, role)
     yield Finding(role, "ok", f"{artifact.id} is here and has the right bytes (sha256 {artifact.sha256[:12]}…).")
+
+
+def _tuning(parts: Parts) -> Iterator[Finding]:
+    if parts.library.installed(parts.settings.generator.id, "generator").format != "gguf":
+        return
+    found, choice = parts.tuned, parts.choice
+    if found.note:
+        yield Finding("tuning", "note", found.note)
+    said = f"Of the generator's threads {choice.told()}"
+    if found.tuning is None:
+        why = "chosen by the number of cores; `fieldmate doctor --tune` measures what is fastest"
+    elif found.tuning.choice == choice:
+        why = f"as measured on {found.tuning.measured[:10]}"
+    else:
+        why = f"as the settings say, which win over what was measured on {found.tuning.measured[:10]}"
+    yield Finding("tuning", "ok", f"{said}: {why}.")
 
 
 def _calibration(parts: Parts) -> Iterator[Finding]:

@@ -40,9 +40,12 @@ class GeneratorSettings(Struct, frozen=True, forbid_unknown_fields=True):
         float, Meta(ge=0, le=2, description="0 always takes the likeliest token, so answers can be repeated.")
     ] = 0.0
     decode_threads: Annotated[
-        Count, Meta(description="Threads that write the answer; 0 chooses by the number of cores.")
+        Count,
+        Meta(description="Threads that write the answer; 0: as `doctor --tune` measured, else half of the cores."),
     ] = 0
-    prefill_threads: Annotated[Count, Meta(description="Threads that read the prompt; 0 takes every core.")] = 0
+    prefill_threads: Annotated[
+        Count, Meta(description="Threads that read the prompt; 0: as `doctor --tune` measured, else every core.")
+    ] = 0
     speculate: Annotated[
         bool,
         Meta(description="Guess from the prompt what comes next, and check guesses together where that pays."),

@@ -1,7 +1,8 @@
 """Settings become a working assistant: the one place that knows which class serves which format.
 
 The only importer of `assistant.engines`, and lazily: nothing is loaded that a command does not use. No engine stands in
-for another; what cannot be loaded is an error.
+for another; what cannot be loaded is an error. Parts are imported where they are made as well: the generator is loaded
+beside those imports, and they take as long as it does.
 """
 
 from __future__ import annotations
@@ -10,35 +11,48 @@ import os
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from assistant.answering.answerer import Answerer, Limits
+from assistant import tuning
 from assistant.artifacts.catalogue import load_catalogue
 from assistant.artifacts.library import Artifact, ModelLibrary
 from assistant.artifacts.manifest import MANIFEST
 from assistant.errors import KnowledgeBaseError, ModelDamaged, ModelError, ModelMissing, StorageError, UsageError
-from assistant.ingest.adding import Adder
-from assistant.protocols import Embedder, Generator
-from assistant.retrieval.search import Retriever
-from assistant.retrieval.synonyms import Synonyms
-from assistant.settings import Settings
-from assistant.store.database import Store
-from assistant.store.index import VectorIndex
-from assistant.store.lexical_index import LexicalIndex
+from assistant.loading import Ahead
+from assistant.tuning import Choice, Found
 
 if TYPE_CHECKING:
+    from assistant.answering.answerer import Answerer
     from assistant.cluster.adding import ClusterAdder
     from assistant.cluster.work import Model
+    from assistant.ingest.adding import Adder
+    from assistant.protocols import Embedder, Generator
+    from assistant.retrieval.search import Retriever
+    from assistant.settings import Settings
     from assistant.states.store import FileStates
+    from assistant.store.database import Store
+    from assistant.store.index import VectorIndex
+    from assistant.store.lexical_index import LexicalIndex
 
 GENERATORS = {
     "gguf": "assistant.engines.llama:LlamaGenerator",
     "litertlm": "assistant.engines.litert:LitertGenerator",
 }
-STATEFUL = frozenset({"gguf"})
-"""Formats whose engine keeps the states of passages."""
 EMBEDDERS = {"onnx": "assistant.engines.onnx:OnnxEmbedder"}
 """Artifact format -> "module:Class" of the engine that executes it."""
+
+Wording = Literal["mixed", "quoted", "generated"]
+
+_CORES_TO_LOAD_AHEAD = 2
+"""With one, a thread beside the others only takes turns with them."""
+_WARM_UP = "What does the manual say?"
+"""Asked before the first question; its words are in most knowledge bases, and its answer is not looked at."""
+
+_BATCH_TOKENS = 512
+"""llama.cpp's own default."""
+_FEW_CORES = 2
+_SPINS = 10_000
+"""Of a waiting thread where half of the cores write: well below a millisecond (benchmarks/LOG.md)."""
 
 _SEARCHING = ("answerer", "retriever", "lexical", "index")
 """Parts that stand on the embedder that serves, those that hold others first."""
@@ -63,6 +77,8 @@ class Parts:
         A folder that cannot be written is opened for reading only, so that a kiosk may run from a read-only disk.
         """
         if "_store" not in self.__dict__:
+            from assistant.store.database import Store
+
             path = self.settings.database
             if create:
                 _make_folder(path.parent)
@@ -134,26 +150,79 @@ class Parts:
 
     @cached_property
     def generator(self) -> Generator:
-        """The generator, loaded."""
-        settings = self.settings.generator
-        artifact = self.library.installed(settings.id, "generator")
-        kept: dict[str, Any] = {}
-        if artifact.format in STATEFUL:
-            kept = {
+        """The generator, loaded; waits for the loading that `load_ahead` began."""
+        ahead: Ahead[Generator] | None = self.__dict__.pop("_ahead", None)
+        return ahead.result() if ahead is not None else self._loaded_generator()
+
+    def load_ahead(self, question: str = "") -> None:
+        """Begin to load the generator in a thread, where `question` may need it and another core is free for that.
+
+        What goes wrong in it is raised by whoever asks for `generator`; `close` waits for its end.
+        """
+        begun = "_ahead" in self.__dict__ or "generator" in self.__dict__
+        if begun or cores() < _CORES_TO_LOAD_AHEAD or not self.settings.database.exists():
+            return
+        if self.wording == "generated" or (self.wording == "mixed" and not _quoted(question)):
+            _ = self.library, self.states  # made here: two threads would make two
+            self._ahead = Ahead(self._loaded_generator)
+
+    def load(self) -> None:
+        """Make all that a question needs and use it once; what the generator computes for it serves the next ones."""
+        from assistant.answering.confidence import calibration
+        from assistant.types import Prompt
+
+        self.load_ahead()
+        self.follow_change()
+        self.retriever.search(_WARM_UP, 1)
+        calibration()
+        for front in self.answerer.instructions():
+            for _ in self.generator.generate(Prompt(front, (), _WARM_UP), max_tokens=1):
+                pass
+
+    def _loaded_generator(self) -> Generator:
+        return self.generator_with(self.choice)
+
+    def generator_with(self, choice: Choice) -> Generator:
+        """Another one, run so; the caller's to close."""
+        artifact = self.library.installed(self.settings.generator.id, "generator")
+        more: dict[str, Any] = {}
+        if artifact.format == "gguf":
+            # Read when llama.cpp is loaded, so that the first one in a process decides.
+            os.environ.setdefault("GOMP_SPINCOUNT", str(choice.spins))
+            more = {
+                "batch_tokens": choice.batch_tokens,
                 "origin": artifact.sha256,
                 "states": self.states,
                 "repaired_tokens": self.settings.states.repaired_tokens,
-                "speculate": settings.speculate,
+                "speculate": self.settings.generator.speculate,
             }
         engine: Generator = _engine(GENERATORS, artifact)(
             artifact.path,
             artifact.id,
-            context_tokens=settings.context_tokens,
-            decode_threads=settings.decode_threads or decode_threads(cores()),
-            prefill_threads=settings.prefill_threads or cores(),
-            **kept,
+            context_tokens=self.settings.generator.context_tokens,
+            decode_threads=choice.decode_threads,
+            prefill_threads=choice.prefill_threads,
+            **more,
         )
         return engine
+
+    @property
+    def tuned(self) -> Found:
+        """What was measured for this generator on this machine."""
+        artifact = self.library.installed(self.settings.generator.id, "generator")
+        return tuning.find(self.settings.home, artifact.sha256, cores())
+
+    @property
+    def choice(self) -> Choice:
+        """How the generator is run: as the settings say, else as was measured best here, else as is built in."""
+        settings, found = self.settings.generator, self.tuned.tuning
+        choice = found.choice if found is not None else built_in(cores())
+        return Choice(
+            settings.decode_threads or choice.decode_threads,
+            settings.prefill_threads or choice.prefill_threads,
+            choice.batch_tokens,
+            choice.spins,
+        )
 
     @cached_property
     def states(self) -> FileStates | None:
@@ -167,6 +236,8 @@ class Parts:
     @cached_property
     def index(self) -> VectorIndex:
         """Nearest vectors of the open store."""
+        from assistant.store.index import VectorIndex
+
         return VectorIndex(
             self.store(create=False),
             self.serving.fingerprint,
@@ -178,6 +249,8 @@ class Parts:
     @cached_property
     def lexical(self) -> LexicalIndex:
         """Words of the open store."""
+        from assistant.store.lexical_index import LexicalIndex
+
         return LexicalIndex(
             self.store(create=False), self.index.inventory, self.settings.index, self.serving.fingerprint
         )
@@ -185,6 +258,9 @@ class Parts:
     @cached_property
     def retriever(self) -> Retriever:
         """Search over the open store."""
+        from assistant.retrieval.search import Retriever
+        from assistant.retrieval.synonyms import Synonyms
+
         settings = self.settings.retrieval
         return Retriever(
             self.store(create=False),
@@ -203,6 +279,8 @@ class Parts:
 
     def adder_to(self, store: Store) -> Adder:
         """Adds documents to another store than the open one."""
+        from assistant.ingest.adding import Adder
+
         settings = self.settings.passages
         return Adder(
             store,
@@ -236,12 +314,21 @@ class Parts:
             max_file_bytes=settings.max_file_mb * 1_000_000,
         )
 
+    @property
+    def wording(self) -> Wording:
+        """Who words answers: as the settings say, but for a generator that was measured to word facts badly."""
+        wording = self.settings.answering.wording
+        if wording != "mixed":
+            return wording
+        entry = self.library.catalogue.find(self.settings.generator.id)
+        return "mixed" if entry is None or entry.words_facts else "quoted"
+
     @cached_property
     def answerer(self) -> Answerer:
         """Makes answers; loads the generator at the first question that needs it."""
+        from assistant.answering.answerer import Answerer, Limits
+
         answering, generator = self.settings.answering, self.settings.generator
-        entry = self.library.catalogue.find(generator.id)
-        words = answering.wording != "mixed" or entry is None or entry.words_facts
         limits = Limits(
             passages=answering.passages,
             read_first=answering.read_first,
@@ -249,7 +336,7 @@ class Parts:
             max_tokens=generator.max_tokens,
             temperature=generator.temperature,
             caution=answering.caution if self._cautious else None,
-            wording=answering.wording if words else "quoted",
+            wording=self.wording,
         )
         return Answerer(
             lambda: self.generator,
@@ -264,6 +351,8 @@ class Parts:
         """Close what was opened; calling it again is harmless. What is asked for afterwards is made anew."""
         for name in ("adder", *_SEARCHING):  # they hold what is closed below
             self.__dict__.pop(name, None)
+        if (ahead := self.__dict__.pop("_ahead", None)) is not None:
+            ahead.close()
         closed: list[object] = []
         for name in ("generator", "states", "serving", "embedder", "_store"):
             part = self.__dict__.pop(name, None)
@@ -287,6 +376,13 @@ def load_sent(model: Model, folder: Path) -> Embedder:
         threads=1,
     )
     return engine
+
+
+def _quoted(question: str) -> bool:
+    """Whether the documents' own words answer, as far as the question alone tells."""
+    from assistant.answering.quoting import asks_for_explanation
+
+    return bool(question) and asks_for_explanation(question)
 
 
 def _fingerprint(artifact: Artifact) -> str:
@@ -314,6 +410,12 @@ def decode_threads(available: int) -> int:
     49 instead of 148 with 135M (benchmarks/LOG.md).
     """
     return max(1, available // 2)
+
+
+def built_in(available: int) -> Choice:
+    """How a generator is run where nothing was measured; see also `_library` in `assistant.engines.llama`."""
+    spins = 0 if available <= _FEW_CORES else _SPINS
+    return Choice(decode_threads(available), available, _BATCH_TOKENS, spins)
 
 
 def _engine(table: dict[str, str], artifact: Artifact | Model) -> Any:

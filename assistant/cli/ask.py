@@ -49,8 +49,10 @@ def ask(app: App, question: str | None, as_json: bool, file: Path | None, scope:
     if (question is None) == (file is None):
         raise UsageError("Give one question in quotes, or --file with one question a line.")
     with app.assistant() as assistant:
+        asked = words(question or "")
+        assistant.begin_loading(asked)
         say_notice(assistant)
-        for text in [words(question or "")] if file is None else _lines(file):
+        for text in [asked] if file is None else _lines(file):
             if as_json:
                 print_json(assistant.answer(text, scope=scope).to_dict())
                 sys.stdout.flush()

@@ -6,6 +6,7 @@ Commands are imported when they are called: `fieldmate --help` must not wait for
 from __future__ import annotations
 
 import errno
+import gc
 import io
 import os
 import signal
@@ -24,6 +25,9 @@ from assistant.errors import FieldmateError, StorageError
 _BUG = 70
 _INTERRUPTED = 130
 _TERMINATED = 143
+_FEW_COLLECTIONS = 100_000
+"""New objects until the collector looks for cycles. At its usual 700 it looks through what imports make, over and over:
+a tenth of the time until a question is looked up (benchmarks/LOG.md)."""
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 COMMANDS = {
@@ -87,6 +91,7 @@ def fieldmate() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run one command and exit: 0 done, 2 usage, 3 file or setting, 4 model, 5 knowledge base, 70 a bug."""
     signal.signal(signal.SIGTERM, _terminate)
+    gc.set_threshold(_FEW_COLLECTIONS)
     _tolerate()
     app = App()
     sys.exit(_run(app, arguments))

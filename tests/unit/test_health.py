@@ -51,7 +51,7 @@ def test_on_a_machine_that_is_fit_nothing_is_a_problem(whole: Settings) -> None:
     findings = examine(whole)
     assert [finding for finding in findings if finding.state == "problem"] == []
     assert {finding.subject for finding in findings} == {
-        "processor", "memory", "disk", "embedder", "calibration", "generator", "knowledge base", "index",
+        "processor", "memory", "disk", "embedder", "calibration", "generator", "tuning", "knowledge base", "index",
     }  # fmt: skip
 
 

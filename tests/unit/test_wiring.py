@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import hashlib
 import struct
 from importlib import import_module
 from pathlib import Path
@@ -15,7 +14,7 @@ from assistant.errors import ModelDamaged, ModelMissing, StorageError, UsageErro
 from assistant.settings import AnsweringSettings, EmbedderSettings, GeneratorSettings, Settings
 from assistant.types import FileReport
 from assistant.wiring import EMBEDDERS, GENERATORS, Parts, cores, decode_threads
-from tests.artifacts.tiny import DIMENSIONS, MAX_TOKENS
+from tests.artifacts.tiny import DIMENSIONS, MAX_TOKENS, own_generator
 
 GGUF = struct.pack("<4sIQQ", b"GGUF", 3, 0, 0) + bytes(1000)
 """Begins like a model and is none."""
@@ -23,17 +22,6 @@ GGUF = struct.pack("<4sIQQ", b"GGUF", 3, 0, 0) + bytes(1000)
 
 def with_generator(settings: Settings, name: str) -> Settings:
     return msgspec.structs.replace(settings, generator=GeneratorSettings(id=name))
-
-
-def own_generator(settings: Settings, data: bytes = GGUF) -> Settings:
-    """Settings whose generator is an owner's own file, as `models import` leaves it."""
-    folder = settings.models / "own"
-    folder.mkdir(parents=True)
-    (folder / "model.gguf").write_bytes(data)
-    file = {"path": "model.gguf", "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-    manifest = {"schema": 1, "id": "own", "role": "generator", "format": "gguf", "licence": "MIT", "files": [file]}
-    (folder / MANIFEST).write_bytes(msgspec.json.encode(manifest))
-    return with_generator(settings, "own")
 
 
 def change_manifest(folder: Path, **changes: object) -> None:
@@ -126,7 +114,7 @@ def test_a_format_without_an_engine_is_refused_by_name(tiny_settings: Settings) 
 
 
 def test_a_generator_with_wrong_bytes_is_refused_with_both_hashes(tiny_settings: Settings) -> None:
-    settings = own_generator(tiny_settings)
+    settings = own_generator(tiny_settings, GGUF)
     (tiny_settings.models / "own" / "model.gguf").write_bytes(GGUF[:-1] + b"x")
     with pytest.raises(ModelDamaged, match=r"[0-9a-f]{64}.*[0-9a-f]{64}"):
         _ = Parts(settings).generator
@@ -134,7 +122,7 @@ def test_a_generator_with_wrong_bytes_is_refused_with_both_hashes(tiny_settings:
 
 def test_the_right_bytes_that_are_no_model_are_damaged_all_the_same(tiny_settings: Settings) -> None:
     with pytest.raises(ModelDamaged, match=r"llama\.cpp cannot load"):
-        _ = Parts(own_generator(tiny_settings)).generator
+        _ = Parts(own_generator(tiny_settings, GGUF)).generator
 
 
 @pytest.mark.parametrize("missing", ["dimensions", "max_tokens", "pooling"])
