@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from assistant.engines.mapping import release, release_now_and_then
 from assistant.engines.template import PLAIN, TemplateParts, take_apart
 from assistant.errors import ModelDamaged
 from assistant.protocols import Cancelled
@@ -83,7 +84,10 @@ class LlamaGenerator:
         library = self._library
         model_params = library.llama_model_default_params()
         model_params.n_gpu_layers = 0
+        loading = library.llama_progress_callback(release_now_and_then(path))
+        model_params.progress_callback = loading
         handle = library.llama_model_load_from_file(str(path).encode(), model_params)
+        release(path)
         if not handle:
             raise ModelDamaged(f"llama.cpp cannot load {path.name}: {_LOG.last()}. Run `fieldmate models verify`.")
         trained = library.llama_model_n_ctx_train(handle)
