@@ -11,6 +11,7 @@ ENTRIES = (
     Entry("ingest", "scenarios.ingest:measure", "run"),
     Entry("ask_memory", "scenarios.ask_memory:measure", "run", generators=True),
     Entry("cold_start", "scenarios.cold_start:measure", "run", generators=True),
+    Entry("weights", "scenarios.weights:measure", "run", generators=True),
     Entry("first_token", "scenarios.first_token:measure", "run", generators=True),
     Entry("growth", "scenarios.growth:measure", "growth", parts=("ingest", "search")),
     Entry("upkeep", "scenarios.upkeep:measure", "growth", parts=("sync", "remove", "open")),
