@@ -23,6 +23,9 @@ from assistant.tuning import Choice, Found
 
 if TYPE_CHECKING:
     from assistant.answering.answerer import Answerer
+    from assistant.artifacts.catalogue import Recipe
+    from assistant.artifacts.optimizing import Tool
+    from assistant.artifacts.progress import Report
     from assistant.cluster.adding import ClusterAdder
     from assistant.cluster.work import Model
     from assistant.ingest.adding import Adder
@@ -363,6 +366,24 @@ class Parts:
     def done_adding(self) -> None:
         """Free what only adding needs."""
         self.__dict__.pop("adder", None)
+
+
+def optimizer() -> Tool:
+    """What writes a model's weights anew, and compares."""
+    from assistant.artifacts.optimizing import Tool
+
+    requantize = import_module("assistant.engines.requantize")
+    module, _, name = GENERATORS["gguf"].partition(":")
+    engine = getattr(import_module(module), name)
+
+    def write(source: Path, target: Path, recipe: Recipe, report: Report) -> None:
+        requantize.write(source, target, recipe.type, output=recipe.output, threads=cores(), written=report.at)
+
+    def load(path: Path) -> Generator:
+        generator: Generator = engine(path, path.stem, context_tokens=512, decode_threads=1, prefill_threads=1)
+        return generator
+
+    return Tool(requantize.version(), requantize.repacks, write, load)
 
 
 def load_sent(model: Model, folder: Path) -> Embedder:

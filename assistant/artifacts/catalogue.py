@@ -79,6 +79,21 @@ class Companion(Struct, frozen=True, forbid_unknown_fields=True):
     sha256: Sha256 | None = None
 
 
+class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
+    """How the weights of a GGUF file are written anew on the machine that runs them."""
+
+    tool: Literal["llama-cpp-python"]
+    version: Text
+    """Of the tool that the recipe was measured with."""
+    type: Literal["q4_0", "q4_1", "q8_0", "q4_k_m", "iq4_nl"]
+    bytes: Positive
+    """Of the file that comes out: the type of each weight, and so the length, is the same on every machine."""
+    output: Literal["q4_0", "q8_0", "q6_k"] | None = None
+    """Type of the output's weights; None: as the tool chooses."""
+    default: bool = False
+    """Whether a pull does it without being asked."""
+
+
 class Entry(Struct, frozen=True, forbid_unknown_fields=True):
     """One model of the catalogue."""
 
@@ -114,6 +129,8 @@ class Entry(Struct, frozen=True, forbid_unknown_fields=True):
     pooling: Literal["mean", "cls"] | None = None
     normalize: bool | None = None
     companions: tuple[Companion, ...] = ()
+    optimized: Recipe | None = None
+    """The form that small processors compute fastest, where one was measured."""
 
     def __post_init__(self) -> None:
         """Check what no single field can say.
@@ -128,6 +145,8 @@ class Entry(Struct, frozen=True, forbid_unknown_fields=True):
         joined = any(isinstance(source, WheelsSource) for source in self.sources)
         if joined and (self.sha256 is None or self.bytes is None or self.companions):
             raise ValueError(f"{self.id}: wheels need the bytes and sha256 of the one file they make")
+        if self.optimized is not None and (self.format != "gguf" or self.sha256 is None or self.companions):
+            raise ValueError(f"{self.id}: only a GGUF file of a known sha256 can be optimized")
         paths = [self.file, *(companion.file for companion in self.companions)]
         if len({*paths, "manifest.json"}) != len(paths) + 1:
             raise ValueError(f"{self.id}: two files share a name, or one takes that of the manifest")

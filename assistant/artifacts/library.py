@@ -1,18 +1,21 @@
 """The models of this machine: what is here, whether it is whole, and how it gets here or goes.
 
-Knows catalogue and shelf. Network code is imported only when something is pulled.
+Knows catalogue and shelf. Network code is imported only when something is pulled. What was optimized lies on a shelf of
+its own, and is what an engine is given; the file that it was made from stays where it is.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from assistant.artifacts import optimizing
 from assistant.artifacts.catalogue import Catalogue, Entry, unknown_model
 from assistant.artifacts.fields import ExpectedFile, Format, Role
 from assistant.artifacts.listing import Listed, State, listed
 from assistant.artifacts.manifest import Manifest, read_manifest
+from assistant.artifacts.optimizing import Result, Tool
 from assistant.artifacts.progress import Report
 from assistant.artifacts.shelf import Shelf
 from assistant.errors import ModelDamaged, ModelMissing, UsageError
@@ -48,6 +51,7 @@ class ModelLibrary:
         """A library at `models_dir`; the folder is made when something is first kept in it."""
         self.catalogue = catalogue
         self._shelf = Shelf(models_dir)
+        self._optimized = Shelf(models_dir / ".optimized")
 
     def list(self) -> tuple[Listed, ...]:
         """Every model of the catalogue, then those of the user's own; nothing is hashed."""
@@ -59,7 +63,8 @@ class ModelLibrary:
             folder, step = self._place(ident, entry)
             state, manifest = self._state(ident, folder, step)
             here = bool(self._shelf.pins.of(ident))
-            lines.append(listed(ident, state, entry, manifest, folder, pinned_here=here))
+            line = listed(ident, state, entry, manifest, folder, pinned_here=here)
+            lines.append(self._as_used(line, entry))
         return tuple(lines)
 
     def installed(self, name: str, role: Role | None = None, report: Report | None = None) -> Artifact:
@@ -80,7 +85,10 @@ class ModelLibrary:
 
     def verify(self, name: str, report: Report | None = None) -> Artifact:
         """The same with every file hashed, whatever it looks like; raises as `installed` does."""
-        return self._checked(name, report, full=True)
+        artifact = self._checked(name, report, full=True)
+        if artifact.folder == self._optimized.folder(artifact.id) and self._shelf.folder(artifact.id).exists():
+            self._source(name, report, full=True)
+        return artifact
 
     def path_of(self, name: str) -> Path:
         """Where an engine finds this model, checked; raises as `installed` does."""
@@ -111,7 +119,7 @@ class ModelLibrary:
             return self.installed(entry.id, report=told)
         with self._shelf.lock(entry.id, told.notice):
             try:
-                return self.installed(entry.id, report=told)  # another process may have pulled it while this one waited
+                return self._source(entry.id, told)  # another process may have pulled it while this one waited
             except ModelMissing:
                 pass
             except ModelDamaged as exc:
@@ -124,7 +132,48 @@ class ModelLibrary:
                 accept_unpinned=accept_unpinned,
                 folder=folder,
             )
-            return self.installed(entry.id, report=told)
+            return self._source(entry.id, told)
+
+    def optimize(self, name: str, tool: Tool, report: Report | None = None) -> tuple[Artifact, Result]:
+        """Write a pulled model's weights anew as the catalogue's recipe says, and use that if it is faster here.
+
+        What is there already and whole is kept. Returns the model as it is used now, and what came of it.
+
+        Raises:
+            UsageError: no model has that name.
+            ModelMissing, ModelDamaged: the pulled file is not here, or not whole.
+            StorageError: the disk does not take it.
+        """
+        told, entry, ident = report or Report(), self.catalogue.find(name), self._id(name)
+        recipe = entry.optimized if entry is not None else None
+        if recipe is None:
+            said = f"The catalogue knows no faster form of {ident}; it is used as it came."
+            return self.installed(ident, report=told), Result("no gain", said)
+        with self._shelf.lock(ident, told.notice):
+            try:
+                artifact = self.installed(ident, report=told)
+                if artifact.folder == self._optimized.folder(ident):
+                    return artifact, Result("kept", f"{ident} is used as {recipe.type} already.")
+            except (ModelDamaged, ModelMissing) as exc:
+                source = self._source(ident, told)
+                told.notice(f"{exc} Making it again.")
+            else:
+                source = artifact
+            result = optimizing.make(self._optimized, source.path, source.manifest, recipe, tool, told)
+            return self.installed(ident, report=told), result
+
+    def undo_optimize(self, name: str) -> Result:
+        """Use a model as it came again; deletes what `optimize` made.
+
+        Raises:
+            UsageError: no model has that name.
+            StorageError: it cannot be deleted.
+        """
+        ident = self._id(name)
+        with self._shelf.lock(ident, lambda _: None):
+            there = self._optimized.drop(ident)
+        said = f"{ident} is used as it came again." if there else f"{ident} was not optimized."
+        return Result("undone" if there else "kept", said)
 
     def import_from(
         self, path: Path, report: Report | None = None, *, name: str | None = None, role: Role | None = None
@@ -157,9 +206,27 @@ class ModelLibrary:
         if entry is not None and entry.bundled is not None:
             raise UsageError(f"{ident} is part of the package and stays; only pulled and imported models are removed.")
         with self._shelf.lock(ident, lambda _: None):
-            return self._shelf.drop(ident)
+            made = self._optimized.drop(ident)
+            return self._shelf.drop(ident) or made
 
     def _checked(self, name: str, report: Report | None, *, full: bool) -> Artifact:
+        """The artifact as it is used: optimized, where it has been."""
+        entry = self.catalogue.find(name)
+        manifest = self._made(entry)
+        if entry is None or manifest is None:
+            return self._source(name, report, full=full)
+        folder = self._optimized.folder(entry.id)
+        self._optimized.check(folder, manifest, (), _made_again(entry.id), full=full, report=report or Report())
+        return Artifact(entry.id, manifest.role, manifest.format, folder, manifest, entry)
+
+    def _made(self, entry: Entry | None) -> Manifest | None:
+        """The manifest of what `optimize` made of an entry as the catalogue has it today; None where there is none."""
+        if entry is None:
+            return None
+        return optimizing.read(self._optimized, entry.id, entry.optimized, entry.sha256, _made_again(entry.id))
+
+    def _source(self, name: str, report: Report | None, *, full: bool = False) -> Artifact:
+        """The artifact as it came."""
         entry = self.catalogue.find(name)
         ident = self._id(name)
         folder, step = self._place(ident, entry)
@@ -197,6 +264,24 @@ class ModelLibrary:
             )
         return self._shelf.folder(ident), f"run `fieldmate models pull {ident}`"
 
+    def _as_used(self, line: Listed, entry: Entry | None) -> Listed:
+        """The line of a model with what `optimize` made of it."""
+        try:
+            manifest = self._made(entry)
+        except ModelDamaged:
+            return replace(line, state="damaged")
+        if entry is None or entry.optimized is None or manifest is None:
+            return line
+        folder = self._optimized.folder(entry.id)
+        return replace(
+            line,
+            state="ready" if _is_whole(folder, manifest) else "damaged",
+            optimized=entry.optimized.type,
+            bytes=manifest.main.bytes + (line.bytes or 0 if line.path is not None else 0),
+            sha256=manifest.main.sha256,
+            path=str(folder),
+        )
+
     def _state(self, ident: str, folder: Path, step: str) -> tuple[State, Manifest | None]:
         """What a look at names and sizes tells of an artifact."""
         try:
@@ -205,8 +290,16 @@ class ModelLibrary:
             return ("partial" if self._shelf.staging(ident).exists() else "missing"), None
         except ModelDamaged:
             return "damaged", None
-        try:
-            whole = all((folder / file.path).stat().st_size == file.bytes for file in manifest.files)
-        except OSError:
-            whole = False
-        return ("ready" if whole else "damaged"), manifest
+        return ("ready" if _is_whole(folder, manifest) else "damaged"), manifest
+
+
+def _is_whole(folder: Path, manifest: Manifest) -> bool:
+    """Whether every file has its length."""
+    try:
+        return all((folder / file.path).stat().st_size == file.bytes for file in manifest.files)
+    except OSError:
+        return False
+
+
+def _made_again(ident: str) -> str:
+    return f"run `fieldmate models optimize {ident}`, which makes it again, or the same with --undo"

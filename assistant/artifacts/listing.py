@@ -32,6 +32,7 @@ class Listed:
     licence: str
     licence_note: str
     bytes: int | None
+    """On the disk, once it is here: as it came and as it is used together."""
     sha256: str | None
     parameters: str | None
     context: int | None
@@ -41,7 +42,9 @@ class Listed:
     description: str
     aliases: tuple[str, ...]
     path: str | None
-    """Where it lies; None when it is not here."""
+    """Where what is used of it lies; None when it is not here."""
+    optimized: str | None = None
+    """Type of the weights that were made on this machine and are used; None: it is used as it came."""
 
     def to_dict(self) -> dict[str, Any]:
         """The plain form that `--json` prints."""

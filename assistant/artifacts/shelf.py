@@ -91,6 +91,17 @@ class Shelf:
         stamps = {file: Stamp(Look.of(file), sha256) for file, sha256 in files.items()}
         self._stamps(manifest.id).record(stamps)
 
+    def clear(self, artifact: str) -> None:
+        """Drop unfinished work on an artifact.
+
+        Raises:
+            StorageError: it cannot be deleted.
+        """
+        staging = self.staging(artifact)
+        with storage(staging):
+            if staging.exists():
+                shutil.rmtree(staging)
+
     def drop(self, artifact: str) -> bool:
         """Remove an artifact with its pins and whatever is unfinished; returns whether there was anything."""
         folder, staging = self.folder(artifact), self.staging(artifact)

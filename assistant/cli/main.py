@@ -43,7 +43,7 @@ COMMANDS = {
     "bundle": ("assistant.cli.bundle:bundle", "Publish the knowledge base for other devices, signed."),
     "update": ("assistant.cli.bundle:update", "Take over a signed bundle, or go back to the version before."),
     "search": ("assistant.cli.search:search", "Show the passages that fit a query, without an answer."),
-    "models": ("assistant.cli.models:models", "List, pull, verify, import or remove models."),
+    "models": ("assistant.cli.models:models", "List, pull, optimize, verify, import or remove models."),
     "doctor": ("assistant.cli.doctor:doctor", "Check this machine and the knowledge base; say what to do."),
     "settings": ("assistant.cli.settings:settings", "Show every setting with its value and meaning."),
 }

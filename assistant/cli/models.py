@@ -20,6 +20,7 @@ from assistant.cli.terminal import echo
 if TYPE_CHECKING:
     from assistant.artifacts.library import Artifact, ModelLibrary
     from assistant.artifacts.listing import Listed
+    from assistant.artifacts.optimizing import Result
     from assistant.artifacts.progress import Report
 
 _LINE_EVERY_S = 5.0
@@ -34,7 +35,7 @@ def _library(app: App) -> ModelLibrary:
 
 @click.group(cls=Group)
 def models() -> None:
-    """List, pull, verify, import and remove models.
+    """List, pull, optimize, verify, import and remove models.
 
     \b
     Example:
@@ -48,7 +49,8 @@ def models() -> None:
 def list_models(app: App, as_json: bool) -> None:
     """Show every model with its size, licence and state.
 
-    `*` marks the defaults. States: ready, missing, partial (a pull was cut), damaged.
+    `*` marks the defaults. States: ready, missing, partial (a pull was cut), damaged; behind the state stands the type
+    of weights made on this machine (see `fieldmate models optimize`).
 
     \b
     Example:
@@ -70,6 +72,7 @@ def _row(line: Listed) -> tuple[str, ...]:
     size = human(line.bytes) if line.bytes is not None else "?"
     memory = f"{line.min_memory_mb} MB" if line.min_memory_mb is not None else "?"
     state = line.state if line.pinned != "no" or line.state == "ready" else f"{line.state}, unpinned"
+    state += f", {line.optimized}" if line.optimized is not None else ""
     return ("*" if line.default else "", line.id, line.role, size, memory, state, line.licence)
 
 
@@ -83,11 +86,13 @@ def _row(line: Listed) -> tuple[str, ...]:
     metavar="FOLDER",
     help="Look there instead of on the network.",
 )
+@click.option("--as-pulled", is_flag=True, help="Leave its weights as they come; see `fieldmate models optimize`.")
 @click.pass_obj
-def pull(app: App, name: str | None, accept_unpinned: bool, folder: Path | None) -> None:
+def pull(app: App, name: str | None, accept_unpinned: bool, folder: Path | None, as_pulled: bool) -> None:
     """Download and verify a model; without ID, the default generator.
 
-    A pull that was cut goes on where it stopped.
+    A pull that was cut goes on where it stopped. A model that is known to run faster in another form is brought into
+    that form at the end.
 
     \b
     Example:
@@ -97,7 +102,75 @@ def pull(app: App, name: str | None, accept_unpinned: bool, folder: Path | None)
     with reporting() as report:
         chosen = name if name is not None else library.catalogue.default("generator").id
         artifact = library.pull(chosen, report, accept_unpinned=accept_unpinned, folder=folder)
+        if not as_pulled:
+            artifact = _in_its_form(library, artifact, report)
     _say(artifact, "ready")
+
+
+def _in_its_form(library: ModelLibrary, artifact: Artifact, report: Report) -> Artifact:
+    """The model that was just brought in the form in which it is to be used; it works as it came as well."""
+    from assistant.errors import StorageError
+
+    recipe = artifact.entry.optimized if artifact.entry is not None else None
+    if recipe is None or not recipe.default:
+        return artifact
+    from assistant.wiring import optimizer
+
+    try:
+        artifact, result = library.optimize(artifact.id, optimizer(), report)
+    except StorageError as exc:
+        report.notice(f"{artifact.id} is used as it came, which is slower: {exc}")
+    else:
+        report.notice(result.said)
+    return artifact
+
+
+@models.command()
+@click.argument("name", metavar="[ID]", required=False)
+@click.option("--undo", is_flag=True, help="Use the model as it came again, and delete what was made.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_obj
+def optimize(app: App, name: str | None, undo: bool, as_json: bool) -> None:
+    """Write a model's weights anew in a form that this machine computes faster; without ID, the generator in use.
+
+    The catalogue says which form; it is used if a short text is read faster with it here. The pulled file stays.
+
+    \b
+    Example:
+      fieldmate models optimize
+    """
+    library = _library(app)
+    chosen = name if name is not None else app.settings.generator.id
+    if undo:
+        result = library.undo_optimize(chosen)
+        artifact = None
+    else:
+        from assistant.wiring import optimizer
+
+        with reporting() as report:
+            artifact, result = library.optimize(chosen, optimizer(), report)
+    if as_json:
+        print_json(_outcome(library, chosen, artifact, result))
+    else:
+        echo(result.said)
+
+
+def _outcome(library: ModelLibrary, name: str, artifact: Artifact | None, result: Result) -> dict[str, Any]:
+    known = library.catalogue.find(name)
+    recipe = artifact.manifest.recipe if artifact is not None else {}
+    return {
+        "id": known.id if known is not None else name,
+        "outcome": result.outcome,
+        "said": result.said,
+        "gain": round(result.gain, 3) if result.gain is not None else None,
+        "type": recipe.get("type"),
+        "recipe": recipe,
+        "source": artifact.manifest.source if artifact is not None and recipe else None,
+        "tools": artifact.manifest.tools if artifact is not None and recipe else {},
+        "path": str(artifact.path) if artifact is not None else None,
+        "sha256": artifact.sha256 if artifact is not None else None,
+        "bytes": artifact.manifest.main.bytes if artifact is not None else None,
+    }
 
 
 @models.command()
@@ -135,12 +208,18 @@ def verify(app: App, name: str | None) -> None:
 def import_model(app: App, path: Path, name: str | None, role: Any) -> None:
     """Copy a model from a file or folder, such as a USB stick, and verify it.
 
+    A model that is known to run faster in another form is brought into that form at the end.
+
     \b
     Example:
       fieldmate models import /media/usb/qwen2.5-coder-0.5b-instruct-q4_k_m.gguf
     """
     with reporting() as report:
-        artifacts = _library(app).import_from(path, report, name=name, role=role)
+        library = _library(app)
+        artifacts = [
+            _in_its_form(library, artifact, report)
+            for artifact in library.import_from(path, report, name=name, role=role)
+        ]
     for artifact in artifacts:
         _say(artifact, "ready")
 
@@ -149,7 +228,7 @@ def import_model(app: App, path: Path, name: str | None, role: Any) -> None:
 @click.argument("name", metavar="ID")
 @click.pass_obj
 def remove(app: App, name: str) -> None:
-    """Delete a model, and what is left of pulling it.
+    """Delete a model, what was made of it, and what is left of pulling it.
 
     \b
     Example:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from assistant.engines.kv_state import KvState, Layout, Rotation, UnknownLayout, put_together, take_apart
 from assistant.engines.llama_library import LOG, Held, library
+from assistant.engines.mapping import release, release_now_and_then
 from assistant.errors import ModelDamaged
 
 _FLASH_ATTENTION = 1
@@ -74,7 +75,10 @@ class LlamaContext:
     def _load(self, path: Path, context_tokens: int, decode_threads: int, prefill_threads: int) -> None:
         model_params = self.library.llama_model_default_params()
         model_params.n_gpu_layers = 0
+        loading = self.library.llama_progress_callback(release_now_and_then(path))
+        model_params.progress_callback = loading
         self._model = self.library.llama_model_load_from_file(str(path).encode(), model_params)
+        release(path)
         if not self._model:
             raise ModelDamaged(f"llama.cpp cannot load {path.name}: {LOG.last()}. Run `fieldmate models verify`.")
         params = self.library.llama_context_default_params()

@@ -12,6 +12,7 @@ ENTRIES = (
     Entry("ask_memory", "scenarios.ask_memory:measure", "run", generators=True),
     Entry("cold_start", "scenarios.cold_start:measure", "run", generators=True),
     Entry("long_lived", "scenarios.long_lived:measure", "growth", generators=True),
+    Entry("weights", "scenarios.weights:measure", "run", generators=True),
     Entry("first_token", "scenarios.first_token:measure", "run", generators=True),
     Entry("cancel", "scenarios.cancelling:measure", "run", generators=True),
     Entry("growth", "scenarios.growth:measure", "growth", parts=("ingest", "search")),
