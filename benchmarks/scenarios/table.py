@@ -12,6 +12,7 @@ ENTRIES = (
     Entry("ask_memory", "scenarios.ask_memory:measure", "run", generators=True),
     Entry("cold_start", "scenarios.cold_start:measure", "run", generators=True),
     Entry("first_token", "scenarios.first_token:measure", "run", generators=True),
+    Entry("state_budget", "scenarios.state_budget:measure", "growth", generators=True),
     Entry("growth", "scenarios.growth:measure", "growth", parts=("ingest", "search")),
     Entry("upkeep", "scenarios.upkeep:measure", "growth", parts=("sync", "remove", "open")),
     Entry("large_pdf", "scenarios.large_pdf:measure", "growth"),
