@@ -1,7 +1,7 @@
 """A process that keeps states while a disk fails or the process dies, at one call after the other.
 
-Started with the library of `tests/faults/faults.c` preloaded. `faulty.py FOLDER`: reads lines "POINT ERROR", forks for each,
-and prints what the child, or its death, has left to say: the number of calls that change files, or "killed".
+Started with the library of `tests/faults/faults.c` preloaded. `faulty.py FOLDER`: reads lines "POINT ERROR", forks
+for each, and prints what the child, or its death, has left to say: the number of calls that change files, or "killed".
 """
 
 # ruff: noqa: T201  # What it prints is what it reports to the test.

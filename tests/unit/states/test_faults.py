@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +17,9 @@ from tests.unit.states.samples import content, key, on_disk
 
 ROOT = Path(__file__).parents[3]
 ERRORS = ("ENOSPC", "EIO", "EROFS", "EFBIG")
+_SAMPLED = 5
+"""Calls that are disturbed in the default tests; all of them with the marker `engine`."""
+Disturbed = Callable[[int, str], str]
 
 
 @pytest.fixture
@@ -24,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def disturbed(tmp_path: Path, folder: Path) -> Iterator[Callable[[int, str], str]]:
+def disturbed(tmp_path: Path, folder: Path) -> Iterator[Disturbed]:
     """Has the work done in a process of its own and disturbed at one call; returns what that process said."""
     if not sys.platform.startswith("linux"):
         pytest.skip("calls are intercepted with LD_PRELOAD")
@@ -62,21 +66,41 @@ def require_usable(folder: Path, where: object) -> None:
     states.close()
 
 
-def test_a_power_cut_at_every_call_leaves_a_usable_store(
-    folder: Path, disturbed: Callable[[int, str], str]
-) -> None:
-    calls = int(disturbed(-1, "none"))
+def points(calls: int, seed: str, sampled: bool) -> list[int]:
     assert calls > 20
-    for point in range(1, calls + 1):
+    everything = list(range(1, calls + 1))
+    return sorted(random.Random(seed).sample(everything, _SAMPLED)) if sampled else everything
+
+
+def cut(folder: Path, disturbed: Disturbed, *, sampled: bool) -> None:
+    for point in points(int(disturbed(-1, "none")), "kill", sampled):
         assert disturbed(point, "kill") == "killed", point
         require_usable(folder, point)
 
 
-@pytest.mark.parametrize("mode", ERRORS)
-def test_a_disk_that_fails_at_every_call_is_no_error_and_leaves_a_usable_store(
-    folder: Path, disturbed: Callable[[int, str], str], mode: str
-) -> None:
-    calls = int(disturbed(-1, "none"))
-    for point in range(1, calls + 1):
+def fail(folder: Path, disturbed: Disturbed, mode: str, *, sampled: bool) -> None:
+    for point in points(int(disturbed(-1, "none")), mode, sampled):
         assert disturbed(point, mode).isdigit(), (point, mode)
         require_usable(folder, (point, mode))
+
+
+def test_a_power_cut_at_some_calls_leaves_a_usable_store(folder: Path, disturbed: Disturbed) -> None:
+    cut(folder, disturbed, sampled=True)
+
+
+@pytest.mark.parametrize("mode", ERRORS)
+def test_a_disk_that_fails_at_some_calls_is_no_error(folder: Path, disturbed: Disturbed, mode: str) -> None:
+    fail(folder, disturbed, mode, sampled=True)
+
+
+@pytest.mark.engine
+@pytest.mark.timeout(3600)
+def test_a_power_cut_at_every_call_leaves_a_usable_store(folder: Path, disturbed: Disturbed) -> None:
+    cut(folder, disturbed, sampled=False)
+
+
+@pytest.mark.engine
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("mode", ERRORS)
+def test_a_disk_that_fails_at_every_call_is_no_error(folder: Path, disturbed: Disturbed, mode: str) -> None:
+    fail(folder, disturbed, mode, sampled=False)

@@ -48,7 +48,7 @@ def start(folder: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
                 stderr=subprocess.PIPE,
                 text=True,
                 env=os.environ | {"PYTHONPATH": str(ROOT)},
-            )  # fmt: skip
+            )
         )
         return started[-1]
 
@@ -150,10 +150,10 @@ def test_what_a_living_writer_has_begun_is_left_alone(folder: Path) -> None:
     dead, alive = space / "dead.part", space / "alive.part"
     dead.write_bytes(b"half")
     alive.write_bytes(b"half")
+    code = "import fcntl, sys; f = open(sys.argv[1]); fcntl.flock(f, 2); print(1, flush=True); input()"
     with subprocess.Popen(
-        [sys.executable, "-c", "import fcntl, sys; f = open(sys.argv[1]); fcntl.flock(f, 2); print(1, flush=True); input()",
-         str(alive)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    ) as writer:  # fmt: skip
+        [sys.executable, "-c", code, str(alive)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as writer:
         assert line(writer) == "1"
         states.usage()
         assert alive.exists()
