@@ -122,6 +122,9 @@ RULES = [
     ("assistant", ("pickle", "shelve", "dill", "cloudpickle", "joblib", "marshal"), "no pickle anywhere"),
     ("assistant.cluster", ("assistant.engines", "assistant.settings", "assistant.answering", "assistant.wiring"),
      "it knows portions, Ray and the store"),
+    ("assistant.states", ("assistant.engines", "assistant.store", "assistant.settings", "assistant.artifacts",
+                          "assistant.ingest", "assistant.retrieval", "assistant.answering", "assistant.dialogue",
+                          "assistant.wiring"), "states are files and a budget, whatever computes them"),
     ("assistant.bundles", ("assistant.engines", "assistant.settings", "assistant.ingest", "assistant.retrieval",
                            "assistant.answering", "assistant.dialogue", "sqlite3", "sqlite_utils"),
      "bundles know keys, files and the store"),
@@ -326,6 +329,7 @@ BENCHMARKS_MAY = {
         "assistant.answering.confidence",
     ): "checks that the file can be read before it ships",
     ("benchmarks.scenarios.first_token", "assistant.answering.prompt"): "gives plain llama-cpp-python the same prompt",
+    ("benchmarks.scenarios.state_budget", "assistant.states"): "asks the index what it keeps, without the files",
     ("benchmarks.scenarios.peer_ingest", "assistant.wiring"): "times the embedder by itself against another library",
 }
 """(module, what it imports beyond the public interface): why it may."""

@@ -57,10 +57,9 @@ class Access:
             try:
                 result = do(self._opened())
             except sqlite3.Error as error:
-                code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
-                if code & 0xFF in _BUSY:
+                if _code(error) & 0xFF in _BUSY:
                     return otherwise
-                if code & 0xFF in _REFUSED and code != sqlite3.SQLITE_IOERR_SHORT_READ:
+                if _refused(error):
                     self._refused = self._sentence("cannot be written", error, "free some space and make it writable")
                     return otherwise
                 self._make_again(error)
@@ -120,10 +119,7 @@ class Access:
         try:
             return Index(self._path, self._files.found)
         except sqlite3.Error as error:
-            if (
-                error.sqlite_errorcode & 0xFF not in _REFUSED
-                or error.sqlite_errorcode == sqlite3.SQLITE_IOERR_SHORT_READ
-            ):
+            if not _refused(error):
                 raise
             self._instead = self._sentence("cannot be written", error, "free some space and make it writable")
             return None
@@ -157,3 +153,13 @@ class Access:
         for use in self._uses:
             use.close()
         self._uses.clear()
+
+
+def _code(error: sqlite3.Error) -> int:
+    """SQLite's result code; that of damage where the error is our own or Python's."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+
+
+def _refused(error: sqlite3.Error) -> bool:
+    """Whether the disk does not take or give it; a file that ends too early is damage, however."""
+    return _code(error) & 0xFF in _REFUSED and _code(error) != sqlite3.SQLITE_IOERR_SHORT_READ

@@ -120,7 +120,7 @@ class Index:
         clock = self._clock()
         for name, asks in counts.states.items():
             tokens, size, before, popularity = self._row(name) or (0, 0, 0, policy.first_seen(clock))
-            if asks.found and not size:
+            if asks.found:  # The file knows better than a row that was lost or damaged.
                 tokens, size = asks.found.tokens, asks.found.bytes
             popularity = policy.together(popularity, asks.popularity + clock / policy.HALF_LIFE)
             self._put(Found(name, tokens, size), popularity, before + asks.count, clock + asks.last)

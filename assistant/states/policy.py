@@ -17,7 +17,7 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple, TypeVar
 
-HALF_LIFE = 4096
+HALF_LIFE = 2048
 """Asks, of whatever passage, after which one counts half: benchmarks/LOG.md, scenario `state_budget`."""
 UNASKED = 0.5
 """What a state counts beside its asks: it was computed because somebody may ask."""

@@ -161,8 +161,12 @@ class FileStates:
             except OSError:
                 return False
             self._write()
-            return not self._read_only and self._access.use(
-                lambda index: index.admits(found, self._budget, self._access.idle(index)), otherwise=False
+            return (
+                not self._read_only
+                and not self._note
+                and self._access.use(
+                    lambda index: index.admits(found, self._budget, self._access.idle(index)), otherwise=False
+                )
             )
 
     def _described(self, name: Name, tokens: int, state_bytes: int) -> Found:
