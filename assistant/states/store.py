@@ -20,9 +20,10 @@ from assistant.states.form import HEADER_BYTES, DamagedState
 RESERVE_BYTES = 32_000_000
 """Left free on the disk, as when a model is pulled: a full one stops the database, too."""
 LARGEST_BUDGET = 10**9
-"""By default. About 400 passages of 200 tokens with the 0.5B generator: the popular ones of a large collection."""
+"""By default. About 840 passages as long as the TV manual's with the 0.5B generator, 450 with the 135M one: of 10,000
+passages that finds .38 to .85 of what is asked for (benchmarks/LOG.md, scenario `state_budget`)."""
 SMALLEST_BUDGET = 10**8
-"""By default. With less, hardly a question finds its passage: benchmarks/LOG.md, scenario `state_budget`."""
+"""By default. With less than about 80 passages a disk that is nearly full has better uses for its bytes."""
 _SHARE = 10  # Of the free disk a tenth: documents, models and backups need it more.
 _TOGETHER = 256
 _EVERY_S = 300.0
