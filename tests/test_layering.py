@@ -301,6 +301,10 @@ BENCHMARKS_MAY = {
         "benchmarks.cli.calibrating",
         "assistant.answering.confidence",
     ): "checks that the file can be read before it ships",
+    ("benchmarks.forms", "assistant.engines.llama"): "measures what a process takes that holds a generator alone",
+    ("benchmarks.scenarios.weights", "assistant.answering.prompt"): "asks files that no catalogue names",
+    ("benchmarks.scenarios.weights", "assistant.engines.llama"): "answers with files that no catalogue names",
+    ("benchmarks.scenarios.weights", "assistant.engines.requantize"): "derives forms as the product does",
     ("benchmarks.scenarios.first_token", "assistant.answering.prompt"): "gives plain llama-cpp-python the same prompt",
     ("benchmarks.scenarios.peer_ingest", "assistant.wiring"): "times the embedder by itself against another library",
 }
