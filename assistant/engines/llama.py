@@ -88,6 +88,8 @@ class LlamaGenerator:
         model_params.progress_callback = loading
         handle = library.llama_model_load_from_file(str(path).encode(), model_params)
         release(path)
+        if not handle and self._held.exception is not None:
+            raise self._held.exception  # Ctrl-C came in the callback, which ended the loading
         if not handle:
             raise ModelDamaged(f"llama.cpp cannot load {path.name}: {_LOG.last()}. Run `fieldmate models verify`.")
         trained = library.llama_model_n_ctx_train(handle)

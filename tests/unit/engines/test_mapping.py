@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from assistant.engines import mapping
+from assistant.engines import llama, mapping
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="pages are given back on Linux only")
 SIZE = 8 << 20
+TINY = Path(__file__).parents[2] / "artifacts" / "tiny-generator" / "tiny-f16.gguf"
 
 
 def resident(path: Path) -> int:
@@ -63,3 +64,12 @@ def test_loading_goes_on_after_each_tensor_and_gives_back_now_and_then(path: Pat
         assert len(mapped[:]) == SIZE
         assert all(loaded(0.5, None) is True for _ in range(8))
         assert resident(path) == 0
+
+
+def test_ctrl_c_while_a_model_is_loaded_is_not_taken_for_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: object, __: object) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(llama, "release_now_and_then", lambda _: interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        llama.LlamaGenerator(TINY, "tiny", context_tokens=64)
