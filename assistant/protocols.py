@@ -112,6 +112,9 @@ class StateStore(Protocol):
     def holds(self, key: str) -> bool:
         """Whether `load` is likely to find it; counts as nothing and reads no state."""
 
+    def admits(self, key: str, tokens: int, state_bytes: int) -> bool:
+        """Whether `keep` is likely to keep such a state: asked before it is computed for nothing else."""
+
     def keep(self, key: str, tokens: int, state: bytes | memoryview) -> bool:
         """Keep the state of so many tokens; False where it is worth less than what would have to go, or cannot be kept.
 

@@ -7,7 +7,7 @@ come is the one that questions are about.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from assistant.answering.prompt import render
 from assistant.errors import UsageError
@@ -26,18 +26,19 @@ _AT_ONCE = 200
 def warming(parts: Parts, allowed: Ids | None, cancelled: Cancelled) -> Iterator[Warming]:
     """See `Assistant.warming`."""
     generator, store = _able(parts)
-    wanted = _wanted(parts, generator, allowed, cancelled)
-    order = sorted(wanted, key=lambda one: (-store.asked(one.key), -one.id))
+    front = parts.answerer.passages_behind
+    keys = _keys(parts, generator, front, allowed, cancelled)
+    order = sorted(keys, key=lambda one: (-store.asked(keys[one]), -one))
     kept = there = size = 0
     before = store.usage().bytes if order else 0
     for done, one in enumerate(order, 1):
         if cancelled():
             return
         full = False
-        if store.holds(one.key):
+        if store.holds(keys[one]):
             there += 1
-        elif (passage := parts.store(create=False).passage([one.id]).get(one.id)) is not None:
-            if generator.warm(one.instructions, render(passage), cancelled):
+        elif (passage := parts.store(create=False).passage([one]).get(one)) is not None:
+            if generator.warm(front, render(passage), cancelled):
                 kept += 1
                 size += max(0, store.usage().bytes - before)
             elif cancelled():
@@ -50,22 +51,11 @@ def warming(parts: Parts, allowed: Ids | None, cancelled: Cancelled) -> Iterator
             return
 
 
-class _Wanted(NamedTuple):
-    """A state that may be asked for."""
-
-    id: int
-    """Number of the passage."""
-    instructions: str
-    """What stands in front of it."""
-    key: str
-    """What the state is kept under."""
-
-
 def _able(parts: Parts) -> tuple[StatefulGenerator, FileStates]:
-    if not parts.answerer.instructions():
+    if not parts.answerer.passages_behind:
         raise UsageError(
-            "Answers are quoted here, without a generator, so that there is nothing to compute ahead; choose another "
-            "with --generator, or set answering.wording to generated."
+            "Answers are made here without reading whole passages with the generator, so that there is nothing to "
+            "compute ahead; set answering.wording to generated if it shall word explanations, too."
         )
     store, generator = parts.states, parts.generator
     if store is None:
@@ -81,14 +71,16 @@ def _able(parts: Parts) -> tuple[StatefulGenerator, FileStates]:
     return generator, store
 
 
-def _wanted(parts: Parts, generator: StatefulGenerator, allowed: Ids | None, cancelled: Cancelled) -> list[_Wanted]:
-    store, fronts = parts.store(create=False), parts.answerer.instructions()
+def _keys(
+    parts: Parts, generator: StatefulGenerator, front: str, allowed: Ids | None, cancelled: Cancelled
+) -> dict[int, str]:
+    """What the state of each passage behind `front` is kept under, by the passage's number."""
+    store = parts.store(create=False)
     ids = store.passage_ids() if allowed is None else [int(id) for id in allowed]
-    wanted: list[_Wanted] = []
+    keys: dict[int, str] = {}
     for begin in range(0, len(ids), _AT_ONCE):
         if cancelled():
-            return []
+            return {}
         passages = store.passage(ids[begin : begin + _AT_ONCE])
-        texts = {id: render(passage) for id, passage in passages.items()}
-        wanted += [_Wanted(id, front, generator.key(front, text)) for id, text in texts.items() for front in fronts]
-    return wanted
+        keys |= {id: generator.key(front, render(passage)) for id, passage in passages.items()}
+    return keys

@@ -183,10 +183,10 @@ class Parts:
                 pass
 
     def _loaded_generator(self) -> Generator:
-        return self.generator_with(self.choice)
+        return self.generator_with(self.choice, states=True)
 
-    def generator_with(self, choice: Choice) -> Generator:
-        """Another one, run so; the caller's to close."""
+    def generator_with(self, choice: Choice, *, states: bool = False) -> Generator:
+        """Another one, run so; the caller's to close. It keeps states of passages only if told to."""
         artifact = self.library.installed(self.settings.generator.id, "generator")
         more: dict[str, Any] = {}
         if artifact.format == "gguf":
@@ -195,7 +195,7 @@ class Parts:
             more = {
                 "batch_tokens": choice.batch_tokens,
                 "origin": artifact.sha256,
-                "states": self.states,
+                "states": self.states if states else None,
                 "repaired_tokens": self.settings.states.repaired_tokens,
                 "speculate": self.settings.generator.speculate,
             }

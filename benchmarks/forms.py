@@ -7,11 +7,13 @@ in a process that holds nothing else.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +35,15 @@ class Form:
         from llama_cpp import llama_cpp
 
         self._library: Any = llama_cpp
-        self._quiet = llama_cpp.llama_log_callback(lambda *_: None)
-        llama_cpp.llama_log_set(self._quiet, None)
         self._threads = prefill_threads
+        with _quiet(llama_cpp):
+            self._load(path)
+        self._memory = llama_cpp.llama_get_memory(self._context)
+        self._vocab = llama_cpp.llama_model_get_vocab(self._model)
+        self.words = int(llama_cpp.llama_vocab_n_tokens(self._vocab))
+
+    def _load(self, path: Path) -> None:
+        llama_cpp = self._library
         params = llama_cpp.llama_model_default_params()
         params.n_gpu_layers = 0
         self._model = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
@@ -45,9 +53,6 @@ class Form:
         own.n_ctx, own.n_batch, own.n_ubatch = _ROOM, _BATCH, _BATCH
         own.flash_attn_type, own.no_perf = 1, True
         self._context = llama_cpp.llama_init_from_model(self._model, own)
-        self._memory = llama_cpp.llama_get_memory(self._context)
-        self._vocab = llama_cpp.llama_model_get_vocab(self._model)
-        self.words = int(llama_cpp.llama_vocab_n_tokens(self._vocab))
 
     def tokens(self, text: str) -> list[int]:
         """Token ids of a text."""
@@ -98,6 +103,19 @@ class Form:
         """Free it."""
         self._library.llama_free(self._context)
         self._library.llama_model_free(self._model)
+
+
+@contextlib.contextmanager
+def _quiet(library: Any) -> Iterator[None]:
+    """Keep llama.cpp's messages off standard error; whoever listened before does so again."""
+    before, data = library.llama_log_callback(), ctypes.c_void_p()
+    library.llama_log_get(ctypes.byref(before), ctypes.byref(data))
+    callback = library.llama_log_callback(lambda *_: None)
+    library.llama_log_set(callback, None)
+    try:
+        yield
+    finally:
+        library.llama_log_set(before, data)
 
 
 def taken(path: Path) -> dict[str, float]:

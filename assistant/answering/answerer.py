@@ -16,7 +16,7 @@ from assistant.answering.conflicts import conflict, meanings
 from assistant.answering.evidence import Gate, mistakable
 from assistant.answering.prompt import build, instructions
 from assistant.answering.quoting import best_quote, wants_explanation
-from assistant.answering.reading import Sentence, Similarity, read, rivals, shown, standing
+from assistant.answering.reading import Sentence, Similarity, digest, read, rivals, shown, standing
 from assistant.answering.signals import asked, signals
 from assistant.answering.stream import plain, sentences
 from assistant.answering.tables import is_row
@@ -244,8 +244,13 @@ class Answerer:
             generator.prepare(self._prompt(generator, question, first, brief=brief), cancelled)
 
     def instructions(self) -> tuple[str, ...]:
-        """The texts in front of passages that the generator is given; none where it words nothing."""
+        """The texts that stand first in what the generator is given; none where it words nothing."""
         return tuple(instructions(brief=brief) for brief in (True, False) if self._words(brief=brief))
+
+    @property
+    def passages_behind(self) -> str:
+        """The instructions behind which it is given whole passages; empty where it never is."""
+        return instructions(brief=False) if self._words(brief=False) else ""
 
     def _conflicting(self, found: Found, draft: _Draft) -> Iterator[AnswerEvent]:
         """Release what another document says instead, where one does."""
@@ -320,9 +325,9 @@ class Answerer:
         passages = [hit.passage for hit in found.hits[: self._limits.passages]]
         with draft.stages.of("gate"):
             gate = Gate([piece for one in passages for piece in evidence_of(one, found.weights)], found.weights)
-        for shown_first in self._rounds(found, read_sentences, brief=brief):
+        for excerpts in self._rounds(found, read_sentences, brief=brief):
             with draft.stages.of("tokenize"):
-                prompt = self._prompt(generator, question, shown_first, brief=brief)
+                prompt = self._prompt(generator, question, excerpts, brief=brief)
             yield from self._worded(generator, prompt, found, read_sentences, gate, draft, cancelled)
             if draft.text or cancelled():
                 break
@@ -373,16 +378,19 @@ class Answerer:
             draft.stages.milliseconds[name] = draft.stages.milliseconds.get(name, 0.0) + taken
 
     def _rounds(self, found: Found, read_sentences: Sequence[Sentence], *, brief: bool) -> list[list[Passage]]:
-        """The passages to show to the generator: those with the best sentence first, then all if it must be.
+        """What to show to the generator: the passage with the best sentence first, then all if it must be.
 
-        A fact that is not in the passage of the best sentence would not be shown: that sentence is quoted instead.
+        For a fact only the sentences that fit best, once: one that is not in them would not be shown, the best sentence
+        is quoted instead.
         """
+        if brief:
+            return [digest(read_sentences)]
         passages = [hit.passage for hit in found.hits[: self._limits.passages]]
         best = max(read_sentences, key=lambda one: one.value, default=None)
         if best is not None:
             passages.sort(key=lambda one: one != best.passage)
         first = passages[: self._limits.read_first]
-        return [first] if brief or first == passages else [first, passages]
+        return [first] if first == passages else [first, passages]
 
     def _prompt(self, generator: Generator, question: Question, passages: Sequence[Passage], *, brief: bool) -> Prompt:
         limits = self._limits

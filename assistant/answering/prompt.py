@@ -47,7 +47,8 @@ def build(
         passages: best first.
         count: tokens of a prompt, template included.
         budget: most tokens that the prompt may take.
-        brief: ask for the fact alone instead of sentences.
+        brief: ask for the fact alone instead of sentences; the passages are cut down to some sentences for this
+            question then, and stand with it, since their states are of no use to another one.
 
     At least one passage is kept, cut at its end if it must be; a question alone cannot exceed the budget because it is
     cut as well.
@@ -55,7 +56,7 @@ def build(
     fixed = instructions(brief=brief)
 
     def prompt(texts: Sequence[str], tail: str) -> Prompt:
-        return Prompt(fixed, tuple(texts), tail)
+        return Prompt(fixed, (), "".join((*texts, tail))) if brief else Prompt(fixed, tuple(texts), tail)
 
     tail = _fitting_tail(question, history, lambda tail: count(prompt((), tail)), budget // 2)
     chosen: list[Passage] = []

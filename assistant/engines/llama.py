@@ -128,7 +128,7 @@ class LlamaGenerator:
         head, tokens = self._head(instructions), self._context.tokenize(passage)
         if not tokens or self.stateful or len(head) + len(tokens) > self.context_tokens:
             return False
-        if not self._cache.holds(head, tokens):
+        if not self._cache.holds(head, tokens) and self._cache.admits(head, tokens):
             self._placed(head, [tokens], cancelled)
         return self._cache.holds(head, tokens)
 

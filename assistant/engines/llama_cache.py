@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from assistant.engines.kv_state import KvState, Rotation, UnknownLayout, from_bytes
+from assistant.engines.kv_state import KvState, Layout, Rotation, UnknownLayout, from_bytes
 from assistant.engines.llama_context import LlamaContext
 from assistant.protocols import StateStore
 from assistant.stages import Stages
@@ -67,13 +67,15 @@ class PassageCache:
     def _refusal(self) -> str:
         """Why this context keeps no states, as a clause; empty where it does."""
         try:
-            if self._context.decode([0], 0):
-                return "" if self._context.layout.layers else "its cache is empty"
-            return "its first token was interrupted"
+            return "" if self._context.decode([0], 0) and self._layout.layers else "its first token was not computed"
         except UnknownLayout as exc:
             return str(exc)
         finally:
             self.forget()
+
+    @property
+    def _layout(self) -> Layout:
+        return self._context.layout
 
     def forget(self) -> None:
         """Drop what is live, after it was disturbed."""
@@ -91,6 +93,12 @@ class PassageCache:
     def holds(self, head: Sequence[int], tokens: Sequence[int]) -> bool:
         """Whether the state of `tokens` behind `head` is kept."""
         return self._store is not None and not self.refused and self._store.holds(self.key(head, tokens))
+
+    def admits(self, head: Sequence[int], tokens: Sequence[int]) -> bool:
+        """Whether the store would take the state of `tokens` behind `head`."""
+        if self._store is None or self.refused:
+            return False
+        return self._store.admits(self.key(head, tokens), len(tokens), len(tokens) * self._layout.token_bytes)
 
     def place(self, head: Sequence[int], passages: Sequence[Sequence[int]], stages: Stages) -> Placed | None:
         """Make `head` and `passages` the live sequence; None, and nothing live, when aborted.
@@ -170,7 +178,7 @@ class PassageCache:
         if data is None:
             return None
         try:
-            state = from_bytes(data, self._context.layout, len(head))
+            state = from_bytes(data, self._layout, len(head))
         except UnknownLayout:
             return None
         return state if state.tokens == len(tokens) else None

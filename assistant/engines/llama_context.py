@@ -79,6 +79,8 @@ class LlamaContext:
         model_params.progress_callback = loading
         self._model = self.library.llama_model_load_from_file(str(path).encode(), model_params)
         release(path)
+        if not self._model and self._held.exception is not None:
+            raise self._held.exception  # Ctrl-C came in the callback, which ended the loading
         if not self._model:
             raise ModelDamaged(f"llama.cpp cannot load {path.name}: {LOG.last()}. Run `fieldmate models verify`.")
         params = self.library.llama_context_default_params()

@@ -7,6 +7,7 @@ Knows Linux's `/proc`; elsewhere nothing is done.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import sys
@@ -20,12 +21,18 @@ _EVERY = 8
 
 
 def release(path: Path) -> None:
-    """Drop this process's pages of the file at `path`, where it is mapped for reading and shared."""
+    """Drop this process's pages of the file at `path`, where it is mapped for reading and shared.
+
+    Where the system does not tell or does not do it, they stay: nothing but memory is at stake.
+    """
     if sys.platform != "linux":
         return
     name = os.path.realpath(path)
-    libc = ctypes.CDLL(None, use_errno=True)
-    with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as maps:
+    libc = ctypes.CDLL(None)
+    with (
+        contextlib.suppress(OSError),
+        open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as maps,
+    ):
         for line in maps:
             fields = line.rstrip("\n").split(None, 5)
             # Only what is shared and not written: pages of another kind would lose what was written to them.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import os
 import threading
 from collections.abc import Callable, Iterator
 from importlib.metadata import version as installed_version
@@ -32,9 +33,7 @@ def version() -> str:
 
 def repacks() -> bool:
     """Whether llama.cpp packs four-bit weights anew for this processor when it loads them."""
-    from llama_cpp import llama_cpp
-
-    said = llama_cpp.llama_print_system_info().decode()
+    said = _library().llama_print_system_info().decode()
     has = {part.split("=")[0].strip().rpartition(":")[2].strip() for part in said.split("|") if part.endswith("= 1 ")}
     return "REPACK" in has and any(feature in has for feature in _FAST)
 
@@ -56,21 +55,19 @@ def write(
     Raises:
         StorageError: llama.cpp did not write it; what it left is deleted.
     """
-    from llama_cpp import llama_cpp
-
-    params = llama_cpp.llama_model_quantize_default_params()
+    library = _library()
+    params = library.llama_model_quantize_default_params()
     params.ftype = FILE_TYPES[kind]
     params.allow_requantize = True
     params.nthread = threads
     if output is not None:
         params.output_tensor_type = TENSOR_TYPES[output]
     status: list[int] = []
-    with _messages(llama_cpp) as messages:
+    with _messages(library) as messages:
 
         def work() -> None:
-            status.append(
-                llama_cpp.llama_model_quantize(str(source).encode(), str(target).encode(), ctypes.byref(params))
-            )
+            names = str(source).encode(), str(target).encode()
+            status.append(library.llama_model_quantize(*names, ctypes.byref(params)))
 
         worker = threading.Thread(target=work)
         worker.start()
@@ -88,6 +85,16 @@ def write(
         raise StorageError(
             f"llama.cpp could not write {target} ({said}); see that its disk has room and run the same command again."
         )
+
+
+def _library() -> Any:
+    """llama.cpp's functions. Who generates later in the same process needs threads that sleep while they wait, and the
+    OpenMP library reads that once, when it is loaded: here, if nothing was generated before.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from llama_cpp import llama_cpp
+
+    return llama_cpp
 
 
 @contextlib.contextmanager

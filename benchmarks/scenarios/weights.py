@@ -22,8 +22,8 @@ from pathlib import Path
 import numpy as np
 
 from assistant.answering.prompt import build
-from assistant.engines import requantize
 from assistant.engines.llama import LlamaGenerator
+from assistant.engines.requantize import write
 from assistant.types import Prompt
 from benchmarks import measuring, processes, product
 from benchmarks.errors import BenchmarkError
@@ -73,7 +73,7 @@ def _derived(plan: Plan, pulled: Path) -> dict[str, Path]:
     for kind in plan.option("weights", "forms", "q4_0,q8_0").split(","):
         files[kind] = folder / f"{pulled.stem}.{kind}.gguf"
         if not files[kind].exists():
-            requantize.write(pulled, files[kind], kind, threads=len(os.sched_getaffinity(0)))
+            write(pulled, files[kind], kind, threads=len(os.sched_getaffinity(0)))
     return files
 
 

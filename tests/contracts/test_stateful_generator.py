@@ -49,6 +49,9 @@ class Memory:
         self.states[key] = bytes(state)
         return True
 
+    def admits(self, key: str, tokens: int, state_bytes: int) -> bool:
+        return True
+
     def asked(self, key: str) -> int:
         return 0
 
@@ -57,7 +60,7 @@ class Memory:
 
 
 class Never(Memory):
-    """Keeps nothing."""
+    """Keeps nothing, though it says otherwise."""
 
     def keep(self, key: str, tokens: int, state: bytes | memoryview) -> bool:
         return False
@@ -194,6 +197,23 @@ def test_a_store_that_keeps_nothing_is_no_harm(model: Path, plain: LlamaGenerato
     assert not opened.warm(INSTRUCTIONS, PASSAGES[0])
     assert steps(opened, PASSAGES[0]) == steps(plain, PASSAGES[0])
     opened.close()
+
+
+def test_what_the_store_would_not_take_is_not_computed(model: Path, memory: Memory) -> None:
+    class Full(Memory):
+        def admits(self, key: str, tokens: int, state_bytes: int) -> bool:
+            memory.keep(key, tokens, bytes(state_bytes))
+            return False
+
+    opened = load(model, Full())
+    assert not opened.warm(INSTRUCTIONS, PASSAGES[0])
+    assert not opened.stages.get("prefill")
+    opened.close()
+    exact = load(model, kept := Memory())
+    exact.warm(INSTRUCTIONS, PASSAGES[0])
+    ((key, guessed),) = memory.states.items()
+    assert len(kept.states[key]) == len(guessed)
+    exact.close()
 
 
 def test_a_passage_longer_than_a_batch_is_kept_and_restored(model: Path, memory: Memory) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from assistant.assistant import Assistant
 from assistant.engines.llama import LlamaGenerator
+from assistant.engines.llama_context import LlamaContext
 from assistant.errors import ModelDamaged, ModelMissing, StorageError
 from assistant.loading import Ahead
 from assistant.settings import AnsweringSettings, GeneratorSettings, Settings
@@ -111,6 +112,7 @@ def test_a_question_is_answered_alike_whether_the_generator_was_loaded_ahead_or_
     texts = []
     for begin in (False, True):
         with opened(filled) as assistant:
+            assistant.clear_states()
             if begin:
                 assistant.begin_loading()
             done = [event for event in assistant.ask("What does E07 mean?") if isinstance(event, AnswerDone)]
@@ -121,8 +123,8 @@ def test_a_question_is_answered_alike_whether_the_generator_was_loaded_ahead_or_
 
 def test_begun_twice_it_is_loaded_once(filled: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
-    load = LlamaGenerator._load
-    monkeypatch.setattr(LlamaGenerator, "_load", lambda *args: (made.append(""), load(*args))[1])
+    load = LlamaContext._load
+    monkeypatch.setattr(LlamaContext, "_load", lambda *args: (made.append(""), load(*args))[1])
     parts = Parts(filled)
     parts.load_ahead()
     parts.load_ahead()
@@ -137,6 +139,7 @@ def test_a_damaged_generator_is_the_same_error_as_without_loading_ahead(filled: 
     said = []
     for begin in (False, True):
         with opened(filled) as assistant:
+            assistant.clear_states()
             if begin:
                 assistant.begin_loading()
             with pytest.raises(ModelDamaged) as raised:
@@ -202,7 +205,7 @@ def test_closed_while_loading_it_waits_for_the_thread(filled: Settings, monkeypa
 def test_loaded_the_first_question_loads_nothing(filled: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     with opened(filled) as assistant:
         assistant.load()
-        for target in ("assistant.wiring._engine", "assistant.engines.llama.LlamaGenerator._load"):
+        for target in ("assistant.wiring._engine", "assistant.engines.llama_context.LlamaContext._load"):
             monkeypatch.setattr(target, lambda *args: pytest.fail("something was loaded"))
         first = assistant.answer("What does E07 mean?")
         tenth = assistant.answer("What does E07 mean?")

@@ -326,18 +326,27 @@ def test_wherever_it_is_cancelled_the_end_comes_last_and_once(teach: Teach, allo
 # Prompt and usage
 
 
-def test_the_prompt_holds_the_passage_with_the_best_sentence_and_the_question(teach: Teach) -> None:
+def test_a_fact_is_drawn_from_the_best_sentences_which_stand_with_the_question(teach: Teach) -> None:
     assistant, generator = teach(TRUE)
     assistant.answer(ASKED)
     (prompt,) = generator.prompts
-    (passage,) = prompt.passages
+    assert prompt.passages == ()  # no state of theirs could serve another question
+    assert "opens at 8 bar" in prompt.question
+    assert "milk filter" not in prompt.question
+    assert prompt.question.endswith(ASKED)
+
+
+def test_an_explanation_is_drawn_from_the_passage_with_the_best_sentence(teach: Teach) -> None:
+    assistant, generator = teach(TRUE, wording="generated")
+    assistant.answer(EXPLAINED)
+    (passage,) = generator.prompts[0].passages
     assert "opens at 8 bar" in passage
-    assert ASKED in prompt.question
+    assert generator.prompts[0].question.endswith(EXPLAINED)
 
 
 def test_as_many_passages_as_the_owner_wants_are_read_first(teach: Teach) -> None:
-    assistant, generator = teach(TRUE, passages=3, read_first=2)
-    assistant.answer(ASKED)
+    assistant, generator = teach(TRUE, passages=3, read_first=2, wording="generated")
+    assistant.answer(EXPLAINED)
     assert len(generator.prompts[0].passages) == 2
     assert "opens at 8 bar" in generator.prompts[0].passages[0]
 
@@ -361,7 +370,7 @@ def test_an_explanation_from_the_first_passage_needs_no_other(teach: Teach) -> N
     assert answer.mode == "generated"
 
 
-def test_a_fact_that_is_not_in_the_first_passage_is_quoted_without_reading_on(teach: Teach) -> None:
+def test_a_fact_that_is_not_in_the_best_sentences_is_quoted_without_reading_on(teach: Teach) -> None:
     assistant, generator = teach("9 bar")
     assert assistant.answer(ASKED).mode == "quoted"
     assert len(generator.prompts) == 1
@@ -389,12 +398,13 @@ class Stateful(Recording):
         self.prepared.append(prompt)
 
 
-def test_what_is_prepared_is_what_the_answer_needs(teach: Teach) -> None:
-    assistant, _ = teach(TRUE)
-    generator = Stateful(TRUE)
+@pytest.mark.parametrize("question", [ASKED, EXPLAINED])
+def test_what_is_prepared_is_what_the_answer_needs(question: str, teach: Teach) -> None:
+    assistant, _ = teach(TRUE, wording="generated")
+    generator = Stateful("The relief valve opens at 8 bar and closes at 6 bar.")
     assistant._parts.generator = generator
-    assistant.prepare(ASKED[:-1])
-    assistant.answer(ASKED)
+    assistant.prepare(question[:-1])
+    assistant.answer(question)
     (ahead,), (asked,) = generator.prepared, generator.prompts
     assert (ahead.instructions, ahead.passages) == (asked.instructions, asked.passages)
 

@@ -74,7 +74,21 @@ def test_how_long_an_answer_is_wanted_stands_ahead_of_the_passages_where_it_can_
     other, _ = build("Why?", HISTORY, [TWO], characters, PLENTY, brief=brief)
     assert one.instructions == other.instructions == instructions(brief=brief)
     assert instructions(brief=True) != instructions(brief=False)
-    assert one.question == "Question: What does E07 mean?"  # all that is read while somebody waits
+
+
+def test_all_that_is_read_while_somebody_waits_is_the_question() -> None:
+    prompt, _ = build("Why is that?", (), [ONE, TWO], characters, PLENTY)
+    assert prompt.question == "Question: Why is that?"
+
+
+def test_for_a_fact_the_excerpts_stand_with_the_question_and_within_the_budget() -> None:
+    prompt, kept = build("What does E07 mean?", (), [ONE, TWO], characters, PLENTY, brief=True)
+    assert prompt.passages == ()
+    assert prompt.question == render(ONE) + render(TWO) + "Question: What does E07 mean?"
+    assert kept == (ONE, TWO)
+    prompt, kept = build("What does E07 mean?", (), [THREE, ONE], characters, LEAST, brief=True)
+    assert characters(prompt) <= LEAST
+    assert len(kept) == 1
 
 
 def test_the_last_turns_are_shown_in_their_order() -> None:
