@@ -348,7 +348,9 @@ class Assistant:
     def warming(self, cancelled: Cancelled = lambda: False, *, scope: Scope | None = None) -> Iterator[Warming]:
         """Compute and keep the states of passages that have none, one a step; most asked and newest first.
 
-        Ends when all have one, when there is no room for less useful ones, or soon after `cancelled()` is true.
+        Ends when all have one, when there is no room for less useful ones, or soon after `cancelled()` is true. Without
+        a step where the generator is never given whole passages: it words facts from some sentences, and explanations
+        only with the setting `answering.wording = "generated"`.
 
         Raises:
             UsageError: the generator or the settings keep no states; at the first step.

@@ -62,6 +62,7 @@ def examine(settings: Settings) -> list[Finding]:
         ("generator", lambda parts: _model(parts, "generator", parts.settings.generator.id)),
         ("tuning", _tuning),
         ("knowledge base", _knowledge_base),
+        ("passage states", _states),
     ]
     findings: list[Finding] = []
     try:
@@ -182,6 +183,32 @@ def _knowledge_base(parts: Parts) -> Iterator[Finding]:
         yield Finding("knowledge base", "problem", f"{problem.part}: {problem.message}", 5)
     if not problems:
         yield from _contents(parts, store)
+
+
+def _states(parts: Parts) -> Iterator[Finding]:
+    from assistant.states.store import FileStates
+
+    budget = parts.states_budget
+    if not budget:
+        yield Finding(
+            "passage states",
+            "note",
+            "They have no room: the disk has little, or states.budget_mb is 0. Answers are the same; those that the "
+            "generator words from whole passages begin later.",
+        )
+        return
+    kept = FileStates(parts.settings.passage_states, budget, read_only=True)
+    try:
+        usage, note = kept.usage(), kept.note
+    finally:
+        kept.close()
+    if note:
+        yield Finding("passage states", "note", note)
+    asks = usage.hits + usage.misses
+    served = f"; {usage.hits} of {asks} asks found one" if asks else ""
+    yield Finding(
+        "passage states", "ok", f"{usage.count} kept, {usage.bytes / 1e6:.1f} of {budget / 1e6:.0f} MB{served}."
+    )
 
 
 def _contents(parts: Parts, store: Store) -> Iterator[Finding]:

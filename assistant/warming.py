@@ -25,8 +25,10 @@ _AT_ONCE = 200
 
 def warming(parts: Parts, allowed: Ids | None, cancelled: Cancelled) -> Iterator[Warming]:
     """See `Assistant.warming`."""
-    generator, store = _able(parts)
     front = parts.answerer.passages_behind
+    if not front:
+        return
+    generator, store = _able(parts)
     keys = _keys(parts, generator, front, allowed, cancelled)
     order = sorted(keys, key=lambda one: (-store.asked(keys[one]), -one))
     kept = there = size = 0
@@ -52,11 +54,6 @@ def warming(parts: Parts, allowed: Ids | None, cancelled: Cancelled) -> Iterator
 
 
 def _able(parts: Parts) -> tuple[StatefulGenerator, FileStates]:
-    if not parts.answerer.passages_behind:
-        raise UsageError(
-            "Answers are made here without reading whole passages with the generator, so that there is nothing to "
-            "compute ahead; set answering.wording to generated if it shall word explanations, too."
-        )
     store, generator = parts.states, parts.generator
     if store is None:
         raise UsageError(

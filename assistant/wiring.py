@@ -230,11 +230,18 @@ class Parts:
     @cached_property
     def states(self) -> FileStates | None:
         """Where states of passages are kept; None where the settings give them no room."""
-        from assistant.states.store import FileStates, default_budget
+        from assistant.states.store import FileStates
 
-        folder, budget = self.settings.passage_states, self.settings.states.budget_mb
-        size = default_budget(folder) if budget is None else budget * 1_000_000
-        return FileStates(folder, size, space=self.settings.generator.id) if size else None
+        folder, budget = self.settings.passage_states, self.states_budget
+        return FileStates(folder, budget, space=self.settings.generator.id) if budget else None
+
+    @property
+    def states_budget(self) -> int:
+        """Bytes that states of passages may take."""
+        from assistant.states.store import default_budget
+
+        megabytes = self.settings.states.budget_mb
+        return default_budget(self.settings.passage_states) if megabytes is None else megabytes * 1_000_000
 
     @cached_property
     def index(self) -> VectorIndex:

@@ -30,6 +30,9 @@ def warm(app: App, status: bool, clear: bool, as_json: bool, scope: Scope) -> No
     read can be stored: the state of a passage. The passages that were asked for most come first, then the newest, until
     all are there or their budget is full. `fieldmate chat` does the same while nothing is asked.
 
+    Whole passages are read where the generator words explanations, with the setting answering.wording = "generated". By
+    default explanations are quoted and facts worded from a few sentences: then there is nothing to compute.
+
     \b
     Example:
       fieldmate warm
@@ -64,6 +67,9 @@ def _warm(assistant: Assistant, scope: Scope) -> Warming:
 
 
 def _print(step: Warming) -> None:
+    if not step.total:
+        echo("There is nothing to compute: the generator words explanations only with answering.wording = generated.")
+        return
     kept = f"{step.kept} states kept ({step.bytes / _MB:.1f} MB), {step.there} were there"
     echo(f"{kept}; {step.done} of {step.total} passages.")
     if step.full:

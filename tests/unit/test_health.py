@@ -52,6 +52,7 @@ def test_on_a_machine_that_is_fit_nothing_is_a_problem(whole: Settings) -> None:
     assert [finding for finding in findings if finding.state == "problem"] == []
     assert {finding.subject for finding in findings} == {
         "processor", "memory", "disk", "embedder", "calibration", "generator", "tuning", "knowledge base", "index",
+        "passage states",
     }  # fmt: skip
 
 
