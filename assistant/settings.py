@@ -116,7 +116,7 @@ class StatesSettings(Struct, frozen=True, forbid_unknown_fields=True):
     repaired_tokens: Annotated[
         Count,
         Meta(description="Tokens at the head of each passage behind the first that are read again in their place."),
-    ] = 16
+    ] = 0
 
 
 class StoreSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -43,7 +43,7 @@ class LlamaGenerator:
         seed: int = 0,
         origin: str = "",
         states: StateStore | None = None,
-        repaired_tokens: int = 16,
+        repaired_tokens: int = 0,
         speculate: bool = True,
     ) -> None:
         """Load the model; its weights are mapped, not copied.
