@@ -55,15 +55,16 @@ def measure(plan: Plan, variant: Variant) -> Iterator[Measurement]:
     )
     settings = product.settings(plan, long, home)
     questions = product.shuffled(plan, product.sample_questions(answerable=True))
+    wanted = max(plan.questions, _LEAST)
     with _worker(settings) as worker:
-        whole = list(_answered_whole(worker, questions, max(plan.questions, _LEAST) * 3 // 2))
+        whole = list(_answered_whole(worker, questions, wanted * 3 // 2))
     chance = random.Random(plan.seed)
     for name, cancelled in (("prefill", _while_reading), ("decode", _while_writing)):
         with _worker(settings) as worker:
-            yield from _rows(plan, name, cancelled(worker, whole, chance))
+            yield from _rows(plan, name, cancelled(worker, whole, chance, wanted))
     with _worker(settings) as worker:
         if worker.call(lambda fieldmate: fieldmate.clear_states()) is not None:  # else it keeps no states
-            yield from _rows(plan, "warming", _overtaken(worker, questions[: max(plan.questions, _LEAST)], chance))
+            yield from _rows(plan, "warming", _overtaken(worker, questions[:wanted], chance))
 
 
 def _worker(settings: Settings) -> Worker:
@@ -90,7 +91,7 @@ def _answered_whole(worker: Worker, questions: list[dict[str, str]], wanted: int
             return
 
 
-def _while_reading(worker: Worker, whole: list[tuple[str, Answer]], chance: random.Random) -> _Phase:
+def _while_reading(worker: Worker, whole: list[tuple[str, Answer]], chance: random.Random, wanted: int) -> _Phase:
     found = _Phase()
     _answer(worker.ask(whole[0][1].question))
     for key, expected in whole[1:]:
@@ -101,10 +102,12 @@ def _while_reading(worker: Worker, whole: list[tuple[str, Answer]], chance: rand
         taken, answer = _stopped(worker, expected.question, begins + chance.uniform(0.1, 0.9) * reads)
         read = answer.timings.stages.get("prefill", 0.0)
         found.add(key, taken, hit=read > _IN_PREFILL_MS and not answer.usage.completion_tokens)
+        if len(found.times) == wanted:
+            break
     return found
 
 
-def _while_writing(worker: Worker, whole: list[tuple[str, Answer]], chance: random.Random) -> _Phase:
+def _while_writing(worker: Worker, whole: list[tuple[str, Answer]], chance: random.Random, wanted: int) -> _Phase:
     """Each question is answered whole just before, with everything reused that will be reused."""
     found = _Phase()
     for key, expected in whole:
@@ -114,6 +117,8 @@ def _while_writing(worker: Worker, whole: list[tuple[str, Answer]], chance: rand
         begins = before.timings.first_token or 0.0
         taken, answer = _stopped(worker, expected.question, begins + chance.uniform(0.1, 0.9) * writes)
         found.add(key, taken, hit=0 < answer.usage.completion_tokens < before.usage.completion_tokens)
+        if len(found.times) == wanted:
+            break
     return found
 
 
