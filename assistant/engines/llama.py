@@ -293,8 +293,9 @@ class LlamaGenerator:
         self._context.close()
 
 
-_CLOSE = 0.05
-"""Logits that lie so near to the largest may change places when several rows are computed together."""
+_CLOSE = 0.25
+"""Logits that lie so near to the largest may change places when several rows are computed together: of the five largest
+the one that differed most differed by .21, and by .09 in the median (64 tokens of a manual, 0.5B in q4_k_m)."""
 
 
 def _close(logits: npt.NDArray[np.float32]) -> bool:

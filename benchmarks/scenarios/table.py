@@ -16,6 +16,7 @@ ENTRIES = (
     Entry("first_token", "scenarios.first_token:measure", "run", generators=True),
     Entry("cancel", "scenarios.cancelling:measure", "run", generators=True),
     Entry("state_budget", "scenarios.state_budget:measure", "growth", generators=True),
+    Entry("typing", "scenarios.typing_ahead:measure", "run", generators=True),
     Entry("growth", "scenarios.growth:measure", "growth", parts=("ingest", "search")),
     Entry("upkeep", "scenarios.upkeep:measure", "growth", parts=("sync", "remove", "open")),
     Entry("large_pdf", "scenarios.large_pdf:measure", "growth"),
