@@ -56,7 +56,10 @@ class PlainLlama:
 
     def head(self, prompt: Prompt) -> list[int]:
         """Token ids in front of the passages: the same for every question."""
-        return self._ids(self._before, True) + self._ids(prompt.instructions) + self._ids(self._between, True)
+        before, begins = self._ids(self._before, True), self._llama.token_bos()
+        if llama_cpp.llama_vocab_get_add_bos(self._llama._model.vocab) and before[:1] != [begins]:
+            before = [begins, *before]
+        return before + self._ids(prompt.instructions) + self._ids(self._between, True)
 
     def tokens(self, prompt: Prompt) -> list[int]:
         """All token ids; passages apart from each other, as Fieldmate joins them."""
@@ -89,12 +92,12 @@ class PlainLlama:
         self._llama.reset()
         for piece in pieces[:-1]:
             self._llama.eval(piece)
-        found = b""
+        found: list[int] = []
         for token in islice(self._llama.generate([token for piece in pieces for token in piece], temp=0.0), most):
             if llama_cpp.llama_vocab_is_eog(self._llama._model.vocab, token):  # no public way to either
                 break
-            found += self._llama._model.token_to_piece(token)
-        return codecs.getincrementaldecoder("utf-8")("replace").decode(found)
+            found.append(token)
+        return codecs.getincrementaldecoder("utf-8")("replace").decode(self._llama._model.detokenize(found))
 
     def close(self) -> None:
         """Free the model."""

@@ -69,7 +69,7 @@ def measure(plan: Plan, variant: Variant) -> Iterator[Measurement]:
         _, other = stack.enter_context(prompts.listening(plan, plainly, home))
         items = prompts.prompted(fieldmate, listener, questions, plan.questions)
         generators = {WITH: listener.generator, WITHOUT: other.generator}
-        pairs = _pairs(generators, _prompts(items), most, random.Random(plan.seed))
+        pairs = list(_pairs(generators, _prompts(items), most, random.Random(plan.seed)))
     yield from _rows(plan, variant, [pair for pair in pairs if _long(pair)])
 
 
