@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import llama_cpp
+import msgspec
 import psutil
 
 from assistant.types import Answer
@@ -142,7 +143,9 @@ def _answers(plan: Plan, variant: Variant) -> tuple[list[tuple[str, Answer]], li
     meter = energy.meter()
     answers: list[tuple[str, Answer]] = []
     joules: list[float | None] = []
-    with product.opened(plan, variant, home) as fieldmate:
+    # Left to the default, a generator that was measured to word facts badly would write nothing.
+    worded = msgspec.structs.replace(variant, settings={"answering.wording": "generated", **variant.settings})
+    with product.opened(plan, worded, home) as fieldmate:
         fieldmate.answer(questions[0]["question"])  # loads the models
         for item in questions[1:]:
             if meter is None:
