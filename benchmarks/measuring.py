@@ -44,15 +44,17 @@ def largest(metric: str, unit: str, samples: Sequence[float], **more: Any) -> Me
     )
 
 
-def ratio(metric: str, above: Sequence[float], below: Sequence[float], seed: int, **more: Any) -> Measurement:
-    """The ratio of the medians of paired samples; the raw samples are the ratios of the pairs."""
+def ratio(
+    metric: str, above: Sequence[float], below: Sequence[float], seed: int, *, q: int = 50, **more: Any
+) -> Measurement:
+    """The ratio of the medians, or of another percentile, of paired samples; the raw samples are those of the pairs."""
     pairs = [first / second for first, second in zip(above, below, strict=True)]
     return Measurement(
         metric=metric,
         unit="ratio",
-        statistic="ratio of medians",
-        value=statistics.ratio_of_medians(above, below),
-        interval=statistics.ratio_interval(above, below, seed),
+        statistic="ratio of medians" if q == 50 else f"ratio of p{q}",
+        value=statistics.ratio_of_percentiles(above, below, q),
+        interval=statistics.ratio_interval(above, below, seed, q),
         samples=pairs,
         summary=statistics.summarize(pairs),
         **more,

@@ -6,10 +6,14 @@ that Fieldmate sent is checked by their number. Knows llama-cpp-python and `Prom
 
 from __future__ import annotations
 
+import codecs
 import os
 import time
+from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
+import llama_cpp
 from llama_cpp import Llama
 from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
@@ -20,16 +24,17 @@ _SYSTEM, _USER = "\x02system\x03", "\x02user\x03"
 
 
 class PlainLlama:
-    """A model that prefills a prompt and samples one token, and nothing else."""
+    """A model that prefills a prompt and takes the likeliest tokens, and nothing else."""
 
-    def __init__(self, path: Path, settings: GeneratorSettings) -> None:
+    def __init__(self, path: Path, settings: GeneratorSettings, *, batch_tokens: int = 512, writing: int = 0) -> None:
+        """`writing`: threads for one token; 0: as many as for several."""
         threads = settings.prefill_threads or len(os.sched_getaffinity(0))
         self._llama = Llama(
             str(path),
             n_ctx=settings.context_tokens,
-            n_batch=512,
-            n_ubatch=512,
-            n_threads=threads,
+            n_batch=batch_tokens,
+            n_ubatch=batch_tokens,
+            n_threads=writing or threads,
             n_threads_batch=threads,
             flash_attn=True,
             logits_all=False,
@@ -51,12 +56,19 @@ class PlainLlama:
 
     def head(self, prompt: Prompt) -> list[int]:
         """Token ids in front of the passages: the same for every question."""
-        return self._ids(self._before, True) + self._ids(prompt.instructions) + self._ids(self._between, True)
+        before, begins = self._ids(self._before, True), self._llama.token_bos()
+        if llama_cpp.llama_vocab_get_add_bos(self._llama._model.vocab) and before[:1] != [begins]:
+            before = [begins, *before]
+        return before + self._ids(prompt.instructions) + self._ids(self._between, True)
 
     def tokens(self, prompt: Prompt) -> list[int]:
         """All token ids; passages apart from each other, as Fieldmate joins them."""
-        passages = [token for passage in prompt.passages for token in self._ids(passage)]
-        return self.head(prompt) + passages + self._ids(prompt.question) + self._ids(self._after, True)
+        return [token for piece in self.pieces(prompt) for token in piece]
+
+    def pieces(self, prompt: Prompt) -> list[list[int]]:
+        """The same as Fieldmate computes them: what stands in front of the passages, each passage, the rest."""
+        tail = self._ids(prompt.question) + self._ids(self._after, True)
+        return [self.head(prompt), *map(self._ids, prompt.passages), tail]
 
     def _ids(self, text: str, special: bool = False) -> list[int]:
         return self._llama.tokenize(text.encode(), add_bos=False, special=special)
@@ -74,6 +86,18 @@ class PlainLlama:
         started = time.perf_counter()
         next(self._llama.generate(tokens, temp=0.0))
         return (time.perf_counter() - started) * 1000
+
+    def written(self, pieces: Sequence[Sequence[int]], most: int) -> str:
+        """The likeliest continuation of the pieces, each computed in a call of its own, of at most so many tokens."""
+        self._llama.reset()
+        for piece in pieces[:-1]:
+            self._llama.eval(piece)
+        found: list[int] = []
+        for token in islice(self._llama.generate([token for piece in pieces for token in piece], temp=0.0), most):
+            if llama_cpp.llama_vocab_is_eog(self._llama._model.vocab, token):  # no public way to either
+                break
+            found.append(token)
+        return codecs.getincrementaldecoder("utf-8")("replace").decode(self._llama._model.detokenize(found))
 
     def close(self) -> None:
         """Free the model."""

@@ -48,18 +48,18 @@ def mean_interval(samples: Sequence[float], seed: int) -> tuple[float, float]:
     return bounds(means)
 
 
-def ratio_of_medians(above: Sequence[float], below: Sequence[float]) -> float:
-    """Median of `above` over median of `below`."""
-    return float(np.median(above) / np.median(below))
+def ratio_of_percentiles(above: Sequence[float], below: Sequence[float], q: float = 50) -> float:
+    """The q-th percentile of `above` over that of `below`."""
+    return percentile(above, q) / percentile(below, q)
 
 
-def ratio_interval(above: Sequence[float], below: Sequence[float], seed: int) -> tuple[float, float]:
-    """Bootstrap interval of the ratio of medians of paired samples: a pair is drawn or left out together."""
+def ratio_interval(above: Sequence[float], below: Sequence[float], seed: int, q: float = 50) -> tuple[float, float]:
+    """Bootstrap interval of the ratio of percentiles of paired samples: a pair is drawn or left out together."""
     if len(above) != len(below):
         raise ValueError(f"{len(above)} and {len(below)} samples are not pairs")
     first, second = np.asarray(above, dtype=np.float64), np.asarray(below, dtype=np.float64)
     draws = _draws(len(first), seed)
-    return bounds(np.median(first[draws], axis=1) / np.median(second[draws], axis=1))
+    return bounds(np.percentile(first[draws], q, axis=1) / np.percentile(second[draws], q, axis=1))
 
 
 def crossed_interval(

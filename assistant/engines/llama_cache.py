@@ -190,8 +190,10 @@ class PassageCache:
             assert self._rotation is not None, "`_kept` gives no later passage without it"
             moved.append(self._rotation.moved(state, moved[-1].first + moved[-1].tokens))
         repaired = 0
-        runs = [(state.first, piece[: self._repaired]) for state, piece in zip(moved, pieces, strict=False)][2:]
-        if runs and self._repaired:
+        later = list(zip(moved, pieces, strict=False))[2:]
+        most = min(self._repaired, self._context.batch_tokens // max(1, len(later)))  # in one batch, all together
+        runs = [(state.first, piece[:most]) for state, piece in later]
+        if runs and most:
             if not self._context.restore(moved):
                 raise RuntimeError("llama.cpp does not take the states of passages back")
             heads = self._context.heads(runs)

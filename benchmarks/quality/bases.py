@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,26 @@ def built(plan: Plan, name: str) -> tuple[DataSet, Path]:
             raise BenchmarkError(f"{len(reasons)} documents of {name} were refused: {reasons[0]}")
         complete.touch()
     return data, home
+
+
+def manual(plan: Plan) -> tuple[Path, list[Question]]:
+    """The Smart-TV manual among others where there are data sets, else the sample manuals: data folder and questions
+    that can be answered, in the run's order.
+    """
+    if plan.data is None:
+        home, questions = product.with_samples(plan), of_kind(samples(), "answerable")
+    else:
+        data, home = built(plan, "emanual_all")
+        questions = list(data.questions)
+    return home, random.Random(plan.seed).sample(questions, len(questions))
+
+
+def copied(plan: Plan, home: Path, name: str) -> Path:
+    """Another data folder with the same knowledge base, and no states of passages."""
+    folder = plan.folder("copies") / name
+    if not folder.exists():
+        shutil.copytree(home, folder, ignore=shutil.ignore_patterns("states", "models"))
+    return folder
 
 
 def samples() -> list[Question]:

@@ -17,6 +17,9 @@ ENTRIES = (
         "answers", "quality.answers:measure", "quality", generators=True,
         parts=("samples", "emanual", "squad2", "noiseqa"),
     ),
+    Entry(
+        "states_quality", "quality.kept_states:measure", "quality", generators=True, parts=("samples", "emanual"),
+    ),
     Entry("noise", "quality.noise:measure", "quality", generators=True, parts=("rgb",)),
     Entry("followups", "quality.followups:measure", "quality", generators=True, parts=("mtrag",)),
     Entry("injection", "quality.injection:measure", "quality", generators=True, parts=("bipia", "squad2")),

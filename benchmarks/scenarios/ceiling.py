@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import llama_cpp
+import msgspec
 import psutil
 
 from assistant.types import Answer
@@ -51,12 +52,12 @@ class Card:
 def measure(plan: Plan, variant: Variant) -> Iterator[Measurement]:
     """The card, the bandwidth, the ceiling, the rate that was measured and its share; energy where it is counted."""
     file = product.model_file(plan, variant)
-    card = card_of(gguf.read(file), _state_type())
+    card = card_of(gguf.read(file), state_type())
     detail = card.detail | {"state_type": card.state_type}
     yield measuring.largest("model on disk", "MB", [file.stat().st_size / 1e6])
     yield measuring.largest("weights read for a token", "MB", [card.weight_bytes / 1e6], detail=detail)
     yield measuring.largest("state of a token", "bytes", [card.state_bytes], detail=detail)
-    memory = _bandwidth(plan, variant, card)
+    memory = memory_of(plan, variant, card)
     how = {"kernel": memory.kernel, "threads": memory.threads, "megabytes": memory.megabytes}
     yield measuring.largest("memory bandwidth", "GB/s", memory.gb_per_s, detail=how)
     answers, joules, counter = _answers(plan, variant)
@@ -118,11 +119,12 @@ def weights_read(header: gguf.Header, own: dict[str, Any]) -> int:
     return round(total)
 
 
-def _state_type() -> int:
+def state_type() -> int:
+    """The type that states have, as ggml's number."""
     return int(llama_cpp.llama_context_default_params().type_k)
 
 
-def _bandwidth(plan: Plan, variant: Variant, card: Card) -> bandwidth.Bandwidth:
+def memory_of(plan: Plan, variant: Variant, card: Card) -> bandwidth.Bandwidth:
     """Of a buffer as large as the weights, or as half the memory that is free; the model is not loaded meanwhile."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     with product.opened(plan, variant, plan.folder("ceiling")) as fieldmate:
@@ -141,7 +143,9 @@ def _answers(plan: Plan, variant: Variant) -> tuple[list[tuple[str, Answer]], li
     meter = energy.meter()
     answers: list[tuple[str, Answer]] = []
     joules: list[float | None] = []
-    with product.opened(plan, variant, home) as fieldmate:
+    # Left to the default, a generator that was measured to word facts badly would write nothing.
+    worded = msgspec.structs.replace(variant, settings={"answering.wording": "generated", **variant.settings})
+    with product.opened(plan, worded, home) as fieldmate:
         fieldmate.answer(questions[0]["question"])  # loads the models
         for item in questions[1:]:
             if meter is None:

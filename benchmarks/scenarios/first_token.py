@@ -2,7 +2,8 @@
 
 Per question, in seeded order: Fieldmate's `ask` from the arrival of the question (search, prompt, prefill, one token),
 and the yardstick's prefill and one token, twice: with its cache emptied before, and with the part in front of the
-passages kept as Fieldmate keeps it, so that what reuse contributes can be seen.
+passages kept as Fieldmate keeps it, so that what reuse contributes can be seen. Three passages, all read at once, and
+no kept states of passages: what these give is shown by `passage_states`, here it is the engine by itself.
 """
 
 from __future__ import annotations
@@ -12,16 +13,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from assistant import Assistant
-from assistant.answering.prompt import build
-from assistant.types import Answer, Prompt
-from benchmarks import measuring, product
+from assistant.types import Answer
+from benchmarks import measuring, product, prompts
 from benchmarks.errors import BenchmarkError
 from benchmarks.plain import PlainLlama
 from benchmarks.plan import Plan, Variant
+from benchmarks.prompts import Listener
 from benchmarks.rows import Measurement
 
 _LIMIT = 1.15
 _LEAST = 12
+_PASSAGES = 3
 _ARMS = ("fieldmate", "plain", "plain, head kept")
 
 
@@ -34,6 +36,8 @@ class _Samples:
     heads: list[int] = field(default_factory=list)
     not_generated: int = 0
     other_prompt: int = 0
+    left_over: int = 0
+    """Questions whose passages were there from the question before."""
 
 
 def measure(plan: Plan, variant: Variant) -> Iterator[Measurement]:
@@ -42,12 +46,15 @@ def measure(plan: Plan, variant: Variant) -> Iterator[Measurement]:
     questions = [item["question"] for item in product.shuffled(plan, product.sample_questions(answerable=True))]
     order = random.Random(plan.seed)
     samples = _Samples()
-    with product.opened(plan, variant, home) as fieldmate:
+    alone = variant.but(states__budget_mb=0, answering__wording="generated", answering__read_first=_PASSAGES,
+                        answering__passages=_PASSAGES)  # fmt: skip
+    with prompts.listening(plan, alone, home) as (fieldmate, listener):
         plain = PlainLlama(product.model_file(plan, variant), fieldmate.settings.generator)
         try:
-            _one(fieldmate, plain, questions[0], list(_ARMS), _Samples())  # warms both
+            fieldmate.load()
+            _one(fieldmate, listener, plain, questions[0], list(_ARMS), _Samples())  # warms both
             for question in questions[1:]:
-                _one(fieldmate, plain, question, order.sample(_ARMS, len(_ARMS)), samples)
+                _one(fieldmate, listener, plain, question, order.sample(_ARMS, len(_ARMS)), samples)
                 if len(samples.answers) == max(plan.questions, _LEAST):
                     break
         finally:
@@ -55,13 +62,19 @@ def measure(plan: Plan, variant: Variant) -> Iterator[Measurement]:
     if len(samples.answers) < _LEAST:
         raise BenchmarkError(
             f"Only {len(samples.answers)} questions gave a comparable first token; {_LEAST} are needed "
-            f"({samples.not_generated} did not reach the generator, {samples.other_prompt} had another prompt)."
+            f"({samples.not_generated} did not reach the generator, {samples.other_prompt} had another prompt, "
+            f"{samples.left_over} the passages of the question before)."
         )
     yield from _results(plan, variant, samples)
 
 
-def _one(fieldmate: Assistant, plain: PlainLlama, question: str, arms: list[str], samples: _Samples) -> None:
-    prompt = _prompt(fieldmate, plain, question)
+def _one(
+    fieldmate: Assistant, listener: Listener, plain: PlainLlama, question: str, arms: list[str], samples: _Samples
+) -> None:
+    prompt = prompts.prompt_of(fieldmate, listener, question)
+    if prompt is None:
+        samples.not_generated += 1
+        return
     tokens, head = plain.tokens(prompt), plain.head(prompt)
     times: dict[str, float] = {}
     answer: Answer | None = None
@@ -76,21 +89,13 @@ def _one(fieldmate: Assistant, plain: PlainLlama, question: str, arms: list[str]
         samples.not_generated += 1
     elif answer.usage.prompt_tokens != len(tokens):
         samples.other_prompt += 1
+    elif answer.usage.reused_tokens > len(head):
+        samples.left_over += 1
     else:
         samples.answers.append(answer)
         samples.heads.append(len(head))
         for arm, milliseconds in times.items():
             samples.times[arm].append(milliseconds)
-
-
-def _prompt(fieldmate: Assistant, plain: PlainLlama, question: str) -> Prompt:
-    """The prompt that Fieldmate makes for `question`, from its public parts."""
-    settings = fieldmate.settings
-    passages = [hit.passage for hit in fieldmate.search(question)[: settings.answering.passages]]
-    room = settings.generator.context_tokens - settings.generator.max_tokens
-    budget = min(settings.answering.prompt_tokens, room)
-    prompt, _ = build(question, (), passages, lambda draft: len(plain.tokens(draft)), budget)
-    return prompt
 
 
 def _results(plan: Plan, variant: Variant, samples: _Samples) -> Iterator[Measurement]:
@@ -102,6 +107,7 @@ def _results(plan: Plan, variant: Variant, samples: _Samples) -> Iterator[Measur
         "retrieve_ms": [round(answer.timings.retrieve, 2) for answer in samples.answers],
         "not_generated": samples.not_generated,
         "other_prompt": samples.other_prompt,
+        "left_over": samples.left_over,
     }
     times = samples.times
     for arm in _ARMS:

@@ -279,6 +279,16 @@ def test_a_passage_that_is_not_kept_is_computed_in_its_place(generator: LlamaGen
     assert steps(generator, *PASSAGES[:3]) == steps(plain, *PASSAGES[:3])
 
 
+def test_no_more_is_repaired_than_one_batch_holds(model: Path, memory: Memory) -> None:
+    opened = load(model, memory, repaired_tokens=1000, batch_tokens=32)
+    for passage in PASSAGES[:3]:
+        opened.warm(INSTRUCTIONS, passage)
+    prompt = Prompt(INSTRUCTIONS, PASSAGES[:3], QUESTIONS[0])
+    list(opened.generate(prompt, max_tokens=2))
+    assert opened.usage.prompt_tokens - opened.usage.reused_tokens == 32 + len(opened._tail(prompt))
+    opened.close()
+
+
 def test_a_passage_repaired_whole_is_as_if_computed_in_its_place(
     model: Path, memory: Memory, plain: LlamaGenerator
 ) -> None:

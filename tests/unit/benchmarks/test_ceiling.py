@@ -169,7 +169,7 @@ def test_bandwidth_reads_as_much_as_it_says_and_keeps_the_fastest_way():
 def test_the_state_that_llama_cpp_holds_grows_by_what_the_card_says(smollm2):
     import llama_cpp
 
-    made = ceiling.card_of(gguf.read(smollm2), ceiling._state_type())
+    made = ceiling.card_of(gguf.read(smollm2), ceiling.state_type())
     llama = llama_cpp.Llama(str(smollm2), n_ctx=256, n_batch=64, verbose=False)
     sizes = []
     for count in (40, 80):

@@ -62,7 +62,7 @@ def test_the_interval_of_a_ratio_agrees_with_scipys_paired_bootstrap():
 
 
 def test_the_ratio_is_that_of_the_medians_and_not_the_median_of_the_ratios():
-    assert statistics.ratio_of_medians([1.0, 10.0, 100.0], [10.0, 1.0, 20.0]) == 1.0
+    assert statistics.ratio_of_percentiles([1.0, 10.0, 100.0], [10.0, 1.0, 20.0]) == 1.0
 
 
 @pytest.mark.parametrize("name", ["median_interval", "mean_interval"])
