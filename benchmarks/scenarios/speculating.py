@@ -1,8 +1,9 @@
 """Tokens written a second with guesses from the prompt and without, by how much of the text stands in the prompt.
 
 Two generators of one model take the same prompts in turn: those of the product, and the same ones with a question that
-asks for the excerpt's own words. What was written decides where a sample belongs: of its runs of three words the share
-that stands in the passages or in the question. Knows the product's generator and prompts.
+asks for the excerpt's own words, and with one that has nothing to do with it. What was written decides where a sample
+belongs: of its runs of three words the share that stands in the passages or in the question. Whether guessing pays is
+learned step by step, so that long texts are shown by themselves as well. Knows the product's generator and prompts.
 
 [scenario.speculation]
 tokens = 96         # of each text, at most
@@ -26,10 +27,11 @@ from benchmarks.rows import Measurement
 
 WITH, WITHOUT = "with guesses", "without"
 _COPYING = "Question: What does the first excerpt say? Repeat it word for word."
+_STRAYING = "Question: Leave the excerpts aside and tell a story about a sailor, a storm and a cat."
 _QUOTING, _OWN = 0.6, 0.3
 """Share of runs from which a text quotes, and below which it does not."""
 _RUN = 3
-_LEAST_TOKENS = 8
+_LEAST_TOKENS, _LONG_TOKENS = 8, 32
 _LEAST = 5
 """Texts of a group that a median is given of."""
 _FASTER, _NEVER_SLOWER = 1.4, 0.97
@@ -75,8 +77,8 @@ def measure(plan: Plan, variant: Variant) -> Iterator[Measurement]:
 
 def _prompts(items: Sequence[prompts.Prompted]) -> list[tuple[str, Prompt]]:
     own = [(item.question.id, item.prompt) for item in items]
-    copying = [(f"{key}/copied", replace(prompt, question=_COPYING)) for key, prompt in own]
-    return own + copying
+    others = (("copied", _COPYING), ("astray", _STRAYING))
+    return own + [(f"{key}/{name}", replace(prompt, question=text)) for name, text in others for key, prompt in own]
 
 
 def _pairs(
@@ -113,6 +115,10 @@ def _rows(plan: Plan, variant: Variant, pairs: Sequence[Pair]) -> Iterator[Measu
     aimed = variant.generator in (None, plan.default_generator)
     groups = {
         "quoting": ([pair for pair in pairs if pair.share >= _QUOTING], _FASTER),
+        f"quoting, {_LONG_TOKENS} tokens or more": (
+            [pair for pair in pairs if pair.share >= _QUOTING and pair.ways[WITHOUT].tokens >= _LONG_TOKENS],
+            None,
+        ),
         "own words": ([pair for pair in pairs if pair.share < _OWN], _NEVER_SLOWER),
         "in between": ([pair for pair in pairs if _OWN <= pair.share < _QUOTING], None),
     }
