@@ -90,8 +90,9 @@ class AnsweringSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """How an answer is made from passages."""
 
     passages: Annotated[Positive, Meta(description="Most passages that enter the prompt.")] = 3
-    read_first: Annotated[
-        Positive, Meta(description="Passages that the generator reads first; the others only if these give no answer.")
+    read_passages: Annotated[
+        Positive,
+        Meta(description="Passages that the generator reads to explain something, the best sentence's first."),
     ] = 1
     prompt_tokens: Annotated[Positive, Meta(description="Longest prompt, in tokens.")] = 1200
     caution: Annotated[

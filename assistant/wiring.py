@@ -341,7 +341,7 @@ class Parts:
         answering, generator = self.settings.answering, self.settings.generator
         limits = Limits(
             passages=answering.passages,
-            read_first=answering.read_first,
+            read_passages=answering.read_passages,
             prompt_tokens=answering.prompt_tokens,
             max_tokens=generator.max_tokens,
             temperature=generator.temperature,

@@ -101,7 +101,7 @@ def prompt_of(fieldmate: Assistant, listener: Listener, question: str) -> Prompt
 
 @dataclass(frozen=True, slots=True)
 class Prompted:
-    """A question that reaches the generator."""
+    """A question for which the generator is given passages."""
 
     question: Question
     prompt: Prompt
@@ -110,13 +110,16 @@ class Prompted:
 def prompted(
     fieldmate: Assistant, listener: Listener, questions: Iterable[Question], most: int | None = None
 ) -> list[Prompted]:
-    """The questions that reach the generator, with what it is given first, until there are so many of them."""
+    """The questions for which the generator is given whole passages, until there are so many of them.
+
+    Facts are worded from sentences that stand with the question: no state could serve them.
+    """
     found: list[Prompted] = []
     for question in questions:
         if most is not None and len(found) >= most:
             break
         prompt = prompt_of(fieldmate, listener, question.text)
-        if prompt is not None:
+        if prompt is not None and prompt.passages:
             found.append(Prompted(question, prompt))
     return found
 

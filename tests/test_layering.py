@@ -335,7 +335,6 @@ BENCHMARKS_MAY = {
     ("benchmarks.scenarios.weights", "assistant.answering.prompt"): "asks files that no catalogue names",
     ("benchmarks.scenarios.weights", "assistant.engines.llama"): "answers with files that no catalogue names",
     ("benchmarks.scenarios.weights", "assistant.engines.requantize"): "derives forms as the product does",
-    ("benchmarks.scenarios.first_token", "assistant.answering.prompt"): "gives plain llama-cpp-python the same prompt",
     ("benchmarks.prompts", "assistant.wiring"): "sees the prompts, which plain llama-cpp-python gets as well",
     ("benchmarks.scenarios.state_budget", "assistant.states"): "asks the index what it keeps, without the files",
     ("benchmarks.scenarios.peer_ingest", "assistant.wiring"): "times the embedder by itself against another library",

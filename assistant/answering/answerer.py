@@ -71,8 +71,8 @@ class Limits:
     """What one answer may use."""
 
     passages: int = 3
-    read_first: int = 1
-    """Passages that the generator reads before it is known that these do not yield an answer."""
+    read_passages: int = 1
+    """Passages that the generator reads for an explanation, that of the best sentence first."""
     prompt_tokens: int = 1200
     max_tokens: int = 160
     temperature: float = 0.0
@@ -180,11 +180,11 @@ class Answerer:
         draft.stages.milliseconds |= found.stages
         yield Retrieved(found.hits)
         with draft.stages.of("judge"):
-            read_sentences = self._read(found)
-            if found.hits:
+            read_sentences = () if cancelled() else self._read(found)
+            if found.hits and not cancelled():
                 draft.signals = signals(found.text, found.hits, found.weights, read_sentences, self._passages())
         draft.strength = confidence.strength(draft.signals)
-        if draft.strength >= confidence.threshold(self._limits.caution):
+        if draft.strength >= confidence.threshold(self._limits.caution) and not cancelled():
             yield from self._answered(question, searched, found, read_sentences, draft, cancelled)
         draft.text = draft.text.rstrip()
         if draft.text:
@@ -240,8 +240,7 @@ class Answerer:
             return
         generator = self._generator()
         if isinstance(generator, StatefulGenerator) and not cancelled():
-            first = self._rounds(found, read_sentences, brief=brief)[0]
-            generator.prepare(self._prompt(generator, question, first, brief=brief), cancelled)
+            generator.prepare(self._prompt(generator, question, found, read_sentences, brief=brief), cancelled)
 
     def instructions(self) -> tuple[str, ...]:
         """The texts that stand first in what the generator is given; none where it words nothing."""
@@ -325,26 +324,9 @@ class Answerer:
         passages = [hit.passage for hit in found.hits[: self._limits.passages]]
         with draft.stages.of("gate"):
             gate = Gate([piece for one in passages for piece in evidence_of(one, found.weights)], found.weights)
-        for excerpts in self._rounds(found, read_sentences, brief=brief):
-            with draft.stages.of("tokenize"):
-                prompt = self._prompt(generator, question, excerpts, brief=brief)
-            yield from self._worded(generator, prompt, found, read_sentences, gate, draft, cancelled)
-            if draft.text or cancelled():
-                break
-
-    def _worded(
-        self,
-        generator: Generator,
-        prompt: Prompt,
-        found: Found,
-        read_sentences: Sequence[Sentence],
-        gate: Gate,
-        draft: _Draft,
-        cancelled: Cancelled,
-    ) -> Iterator[AnswerEvent]:
-        """Release what may be shown of one text of the generator's."""
+        with draft.stages.of("tokenize"):
+            prompt = self._prompt(generator, question, found, read_sentences, brief=brief)
         known: set[frozenset[str]] = set()
-        draft.logprobs.clear()
 
         def cut_off() -> bool:
             return cancelled() or generator.usage.completion_tokens >= self._limits.max_tokens
@@ -377,25 +359,27 @@ class Answerer:
         for name, taken in generator.stages.items():
             draft.stages.milliseconds[name] = draft.stages.milliseconds.get(name, 0.0) + taken
 
-    def _rounds(self, found: Found, read_sentences: Sequence[Sentence], *, brief: bool) -> list[list[Passage]]:
-        """What to show to the generator: the passage with the best sentence first, then all if it must be.
+    def _prompt(
+        self,
+        generator: Generator,
+        question: Question,
+        found: Found,
+        read_sentences: Sequence[Sentence],
+        *,
+        brief: bool,
+    ) -> Prompt:
+        """What the generator is given: the sentences that fit best for a fact, whole passages for an explanation.
 
-        For a fact only the sentences that fit best, once: one that is not in them would not be shown, the best sentence
-        is quoted instead.
+        What is not in them would not be shown: the best sentence, or the stretch around it, is quoted instead.
         """
-        if brief:
-            return [digest(read_sentences)]
-        passages = [hit.passage for hit in found.hits[: self._limits.passages]]
+        limits = self._limits
+        budget = min(limits.prompt_tokens, generator.context_tokens - limits.max_tokens)
+        passages = [hit.passage for hit in found.hits[: limits.passages]]
         best = max(read_sentences, key=lambda one: one.value, default=None)
         if best is not None:
             passages.sort(key=lambda one: one != best.passage)
-        first = passages[: self._limits.read_first]
-        return [first] if first == passages else [first, passages]
-
-    def _prompt(self, generator: Generator, question: Question, passages: Sequence[Passage], *, brief: bool) -> Prompt:
-        limits = self._limits
-        budget = min(limits.prompt_tokens, generator.context_tokens - limits.max_tokens)
-        return build(question.text, question.history, passages, generator.count_tokens, budget, brief=brief)[0]
+        excerpts = digest(read_sentences) if brief else passages[: limits.read_passages]
+        return build(question.text, question.history, excerpts, generator.count_tokens, budget, brief=brief)[0]
 
     def _relevant(self, weights: Mapping[str, float], sentence: str, evidence: Evidence) -> bool:
         """Whether an answer may begin with `sentence`: it or its evidence says something about what was asked."""

@@ -73,7 +73,7 @@ def _print(step: Warming) -> None:
     kept = f"{step.kept} states kept ({step.bytes / _MB:.1f} MB), {step.there} were there"
     echo(f"{kept}; {step.done} of {step.total} passages.")
     if step.full:
-        echo("There is room for no more: allow more in the settings, `fieldmate settings` lists them.", err=True)
+        echo("There is room for no more; set states.budget_mb to allow more.", err=True)
 
 
 def _told(usage: StateUsage | None, what: str) -> str:

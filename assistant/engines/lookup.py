@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-LONGEST = 3
+LONGEST = 6
 """Tokens that must be alike for a guess, at most."""
-SHORTEST = 2
-"""At least: a single token is mostly a space or an article, whose continuation is anybody's guess."""
+SHORTEST = 4
+"""At least. A wrong guess of seven takes as long as four tokens, and who has copied four goes on copying."""
 
 
 class Lookup:

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-LENGTHS = (3, 7)
-"""Tokens to guess: with the one in front of them rows in fours, on which repacked matrix kernels work."""
+LENGTHS = (7, 15)
+"""Tokens to guess: with the one in front of them rows in eights. On two cores 4, 8 and 16 rows took 3.2, 3.8 and 4.7
+times as long as one (0.5B in q4_k_m; 2.6, 3.2 and 4.0 in q4_0; see benchmarks/LOG.md): three guesses hardly pay, and
+fifteen cost little more than seven."""
 _FRESH = 0.2
 """Weight of the newest sample in a mean."""
 _REST, _LONGEST_REST = 16, 512

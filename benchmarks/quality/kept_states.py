@@ -33,8 +33,8 @@ _SHARED: dict[str, Any] = {
 }  # fmt: skip
 """Of all arms, unless the variant says otherwise."""
 _ARMS: dict[str, dict[str, Any]] = {
-    FULL: {"states.budget_mb": 0, "answering.read_first": 3},
-    THREE: {"answering.read_first": 3, "states.repaired_tokens": 0},
+    FULL: {"states.budget_mb": 0, "answering.read_passages": 3},
+    THREE: {"answering.read_passages": 3, "states.repaired_tokens": 0},
     DEFAULT: {},
 }
 _SCORES: dict[str, tuple[str, float | None]] = {

@@ -46,7 +46,7 @@ def measure(plan: Plan, variant: Variant) -> Iterator[Measurement]:
     questions = [item["question"] for item in product.shuffled(plan, product.sample_questions(answerable=True))]
     order = random.Random(plan.seed)
     samples = _Samples()
-    alone = variant.but(states__budget_mb=0, answering__wording="generated", answering__read_first=_PASSAGES,
+    alone = variant.but(states__budget_mb=0, answering__wording="generated", answering__read_passages=_PASSAGES,
                         answering__passages=_PASSAGES)  # fmt: skip
     with prompts.listening(plan, alone, home) as (fieldmate, listener):
         plain = PlainLlama(product.model_file(plan, variant), fieldmate.settings.generator)

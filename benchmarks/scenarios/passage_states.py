@@ -47,8 +47,8 @@ SHARED: dict[str, Any] = {
     "generator.speculate": False, "states.budget_mb": 4000,
 }  # fmt: skip
 """Of all arms, unless the variant says otherwise: every question is to reach the generator."""
-PREFILLED: dict[str, Any] = {"states.budget_mb": 0, "answering.read_first": _PASSAGES}
-KEPT: dict[str, Any] = {"answering.read_first": _PASSAGES, "states.repaired_tokens": 0}
+PREFILLED: dict[str, Any] = {"states.budget_mb": 0, "answering.read_passages": _PASSAGES}
+KEPT: dict[str, Any] = {"answering.read_passages": _PASSAGES, "states.repaired_tokens": 0}
 
 
 @dataclass(frozen=True, slots=True)

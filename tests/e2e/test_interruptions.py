@@ -369,7 +369,7 @@ def test_an_interrupted_warm_keeps_what_it_has_and_goes_on_next_time(
 def test_a_warm_that_finds_no_more_room_says_what_to_do(filled: Machine) -> None:
     warming(filled, full=True)
     over = filled.done("warm")
-    assert over.err == "There is room for no more: allow more in the settings, `fieldmate settings` lists them.\n"
+    assert over.err == "There is room for no more; set states.budget_mb to allow more.\n"
 
 
 def test_warm_takes_one_wish_at_a_time(filled: Machine) -> None:

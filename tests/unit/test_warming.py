@@ -39,12 +39,7 @@ QUESTION = "Explain how the relief valve works."
 def settings(tiny_settings: Settings) -> Settings:
     """Settings of a knowledge base with three passages, whose generator words explanations as well as it can."""
     made = own_generator(tiny_settings, TINY_GENERATOR.read_bytes())
-    made = msgspec.structs.replace(
-        made,
-        generator=GeneratorSettings(id="own", max_tokens=8),
-        # One round: what a second one reuses of the first would hide what was kept.
-        answering=msgspec.structs.replace(made.answering, passages=1),
-    )
+    made = msgspec.structs.replace(made, generator=GeneratorSettings(id="own", max_tokens=8))
     (made.home / "manual").mkdir()
     (made.home / "manual" / "pump.md").write_text(MANUAL, "utf-8")
     with Assistant.open(made) as assistant:

@@ -344,30 +344,19 @@ def test_an_explanation_is_drawn_from_the_passage_with_the_best_sentence(teach: 
     assert generator.prompts[0].question.endswith(EXPLAINED)
 
 
-def test_as_many_passages_as_the_owner_wants_are_read_first(teach: Teach) -> None:
-    assistant, generator = teach(TRUE, passages=3, read_first=2, wording="generated")
+def test_as_many_passages_as_the_owner_wants_are_read_passages(teach: Teach) -> None:
+    assistant, generator = teach(TRUE, passages=3, read_passages=2, wording="generated")
     assistant.answer(EXPLAINED)
     assert len(generator.prompts[0].passages) == 2
     assert "opens at 8 bar" in generator.prompts[0].passages[0]
 
 
-def test_where_the_first_passage_yields_no_explanation_all_are_read(teach: Teach) -> None:
+def test_what_the_generator_may_not_say_is_quoted_without_reading_on(teach: Teach) -> None:
     assistant, generator = teach("The relief valve opens at 9 bar.", wording="generated")
     answer = assistant.answer(EXPLAINED)
-    first, second = generator.prompts
-    assert len(first.passages) == 1
-    assert len(second.passages) > 1
-    assert second.passages[0] == first.passages[0]  # whose state is there
-    assert (first.instructions, first.question) == (second.instructions, second.question)
+    assert len(generator.prompts) == 1
     assert answer.mode == "quoted"
     assert "9 bar" not in answer.text
-
-
-def test_an_explanation_from_the_first_passage_needs_no_other(teach: Teach) -> None:
-    assistant, generator = teach("The relief valve opens at 8 bar and closes at 6 bar.", wording="generated")
-    answer = assistant.answer(EXPLAINED)
-    assert len(generator.prompts) == 1
-    assert answer.mode == "generated"
 
 
 def test_a_fact_that_is_not_in_the_best_sentences_is_quoted_without_reading_on(teach: Teach) -> None:

@@ -27,7 +27,9 @@ from tests.artifacts.tiny import TINY_GENERATOR, own_generator
 THINGS = ("pump", "lamp", "valve", "filter", "motor", "chain", "handle", "display", "belt", "sensor", "hose", "tank")
 MANUAL = "".join(f"# The {thing}\n\nThe {thing} is checked every {5 + n} days.\n\n" for n, thing in enumerate(THINGS))
 QUESTIONS = [
-    Question(f"own-{n}", f"When is the {thing} checked?", "answerable", frozenset(["a.md"]), (f"Every {5 + n} days.",))
+    Question(
+        f"own-{n}", f"Explain how the {thing} is checked.", "answerable", frozenset(["a.md"]), (f"Every {5 + n} days.",)
+    )
     for n, thing in enumerate(THINGS)
 ]
 
@@ -197,10 +199,10 @@ def test_a_listener_changes_nothing_and_a_mute_one_writes_nothing():
 def test_the_prompt_is_the_one_that_answering_makes(world):
     asked = world.variant.but(answering__wording="generated", answering__caution="low", states__budget_mb=0)
     with prompts.listening(world.plan, asked, world.home) as (fieldmate, listener):
-        prompt = prompts.prompt_of(fieldmate, listener, "When is the pump checked?")
+        prompt = prompts.prompt_of(fieldmate, listener, "Explain how the pump is checked.")
         assert "pump" in prompt.passages[0]
-        assert prompt.question.endswith("When is the pump checked?")
-        assert fieldmate.answer("When is the pump checked?").timings.first_token is not None
+        assert prompt.question.endswith("Explain how the pump is checked.")
+        assert fieldmate.answer("Explain how the pump is checked.").timings.first_token is not None
         assert listener.prompts[1] == prompt
         with pytest.raises(BenchmarkError, match="keeps no states of passages"):
             prompts.fill(fieldmate, listener, [])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from assistant.engines import llama, mapping
+from assistant.engines import llama_context as llama, mapping
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="pages are given back on Linux only")
 SIZE = 8 << 20

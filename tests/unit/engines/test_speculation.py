@@ -29,20 +29,20 @@ class Machine:
         return tokens / (self.now - begin)
 
 
-CHEAP = {1: 1.0, 4: 1.2, 8: 1.6}
-DEAR = {1: 1.0, 4: 3.5, 8: 7.0}
+CHEAP = {1: 1.0, 8: 1.6, 16: 2.0}
+DEAR = {1: 1.0, 8: 6.0, 16: 12.0}
 
 
 def test_right_guesses_are_used_as_long_as_possible() -> None:
-    machine = Machine(CHEAP, right=7)
-    assert machine.write(200) > 4
+    machine = Machine(CHEAP, right=15)
+    assert machine.write(200) > 6
     assert machine.tried[-50:].count(LENGTHS[-1]) > 40
 
 
 def test_a_length_that_suits_is_chosen() -> None:
-    machine = Machine({1: 1.0, 4: 1.2, 8: 6.0}, right=3)
+    machine = Machine({1: 1.0, 8: 1.6, 16: 9.0}, right=7)
     machine.write(200)
-    assert machine.tried[-20:].count(3) > 15
+    assert machine.tried[-20:].count(7) > 15
 
 
 def test_guesses_that_cost_more_than_they_give_are_given_up() -> None:
@@ -59,14 +59,14 @@ def test_wrong_guesses_cost_little_in_the_long_run() -> None:
 def test_what_did_not_pay_is_tried_again() -> None:
     machine = Machine(CHEAP, right=0)
     machine.write(200)
-    machine.right = 7
+    machine.right = 15
     machine.write(200)
     assert machine.tried[-20:].count(LENGTHS[-1]) > 15
 
 
 def test_steps_cut_short_are_not_compared() -> None:
     policy = Speculation(lambda: 0.0)
-    for rows in (1, 3):
+    for rows in (1, 5):
         with policy.watching(rows):
             pass
         policy.wrote()
