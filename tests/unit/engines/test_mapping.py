@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from assistant.engines import llama_context as llama, mapping
+from assistant.engines import llama, llama_context, mapping
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="pages are given back on Linux only")
 SIZE = 8 << 20
@@ -70,6 +70,6 @@ def test_ctrl_c_while_a_model_is_loaded_is_not_taken_for_damage(monkeypatch: pyt
     def interrupted(_: object, __: object) -> bool:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(llama, "release_now_and_then", lambda _: interrupted)
+    monkeypatch.setattr(llama_context, "release_now_and_then", lambda _: interrupted)
     with pytest.raises(KeyboardInterrupt):
         llama.LlamaGenerator(TINY, "tiny", context_tokens=64)
