@@ -43,6 +43,10 @@ class Placed:
     """That were not computed for this."""
 
 
+class _NotTaken(Exception):
+    """llama.cpp refused states that it wrote itself."""
+
+
 class PassageCache:
     """The beginning of the live sequence of one context: the instructions, then passages."""
 
@@ -124,8 +128,13 @@ class PassageCache:
         live = _alike(self._live, wanted)
         computed = 0
         if live < len(states):
-            with stages.of("restore"):
-                loaded = self._load(pieces, states)
+            try:
+                with stages.of("restore"):
+                    loaded = self._load(pieces, states)
+            except _NotTaken:
+                self.refused = "llama.cpp does not take its states back"
+                self.forget()
+                return self._place(pieces, stages)
             if loaded is None:
                 return None
             computed, live = loaded, len(states)
@@ -147,7 +156,7 @@ class PassageCache:
 
     def _kept(self, pieces: list[tuple[int, ...]]) -> list[KvState]:
         """The states of the pieces, from the first one on, as far as they are kept."""
-        head = self._kept_head(pieces[0])
+        head = None if self.refused else self._kept_head(pieces[0])
         if head is None:
             return []
         states = [head]
@@ -191,11 +200,12 @@ class PassageCache:
             moved.append(self._rotation.moved(state, moved[-1].first + moved[-1].tokens))
         repaired = 0
         later = list(zip(moved, pieces, strict=False))[2:]
-        most = min(self._repaired, self._context.batch_tokens // max(1, len(later)))  # in one batch, all together
+        # In one batch, all together, and beside what is there.
+        room = min(self._context.batch_tokens, self._context.tokens - sum(map(len, pieces)))
+        most = min(self._repaired, room // max(1, len(later)))
         runs = [(state.first, piece[:most]) for state, piece in later]
         if runs and most:
-            if not self._context.restore(moved):
-                raise RuntimeError("llama.cpp does not take the states of passages back")
+            self._restore(moved)
             heads = self._context.heads(runs)
             if heads is None:
                 return None
@@ -204,9 +214,12 @@ class PassageCache:
                 repaired += head.tokens
                 whole += [head, *([state.part(head.tokens)] if state.tokens > head.tokens else [])]
             moved = whole
-        if not self._context.restore(moved):
-            raise RuntimeError("llama.cpp does not take the states of passages back")
+        self._restore(moved)
         return repaired
+
+    def _restore(self, states: Sequence[KvState]) -> None:
+        if not self._context.restore(states):
+            raise _NotTaken
 
     def _keep(self, pieces: list[tuple[int, ...]], number: int) -> None:
         """Keep the state of the head or of the first passage, which has just been computed."""
