@@ -381,22 +381,22 @@ def test_warm_takes_one_wish_at_a_time(filled: Machine) -> None:
 
 @pytest.mark.usefixtures("generator")
 def test_a_killed_warm_leaves_whole_states_and_goes_on_next_time(filled: Machine) -> None:
-    only = ["--in", "coffee-kiosk/manual.md"]
+    only = ["--in", "coffee-kiosk/faults.html"]
     process = filled.start("warm", *only, "--json")
-    wait_for(lambda: process.poll() is not None or status(filled).get("count", 0) >= 2)
-    if process.poll() not in (None, 0):
-        pytest.skip(process.communicate()[1].strip())
+    wait_for(lambda: process.poll() is not None or status(filled)["count"] >= 2)  # the instructions and a passage
+    assert process.poll() is None
     process.kill()
     process.wait()
     before = status(filled)
     over = filled.done("warm", *only, "--json").json
     assert over["there"] + over["kept"] == over["total"] == over["done"]
-    assert over["there"] >= before["count"] - 1  # of the one in hand nothing may be left
+    assert over["there"] >= before["count"] - 1
     assert filled.done("warm", *only, "--json").json["kept"] == 0
-    assert filled.done("warm", "--clear", "--json").json["cleared"]["count"] == over["total"]
+    assert filled.done("warm", "--clear", "--json").json["cleared"]["count"] == over["total"] + 1
     assert status(filled)["count"] == 0
 
 
 def status(machine: Machine) -> dict[str, Any]:
-    """What the stored states take; nothing where none can be."""
-    return machine.done("warm", "--status", "--json").json["states"] or {}
+    """What the stored states take."""
+    states: dict[str, Any] = machine.done("warm", "--status", "--json").json["states"]
+    return states
