@@ -58,7 +58,9 @@ class FakeEmbedder:
 
 
 class ScriptedGenerator:
-    """Says `script`, word by word, whatever it is asked; or the first passage when no script is given."""
+    """Says `script`, word by word, whatever it is asked; without one the first passage, or what stands in front of the
+    question.
+    """
 
     def __init__(self, script: str | None = None, context_tokens: int = 4096) -> None:
         self._script = script
@@ -101,7 +103,8 @@ class ScriptedGenerator:
         count = self.count_tokens(prompt)
         if count + max_tokens > self._context_tokens:
             raise ValueError(f"prompt of {count} words does not fit")
-        script = self._script if self._script is not None else "".join(prompt.passages[:1])
+        excerpts = prompt.passages[0] if prompt.passages else prompt.question.rpartition("Question:")[0]
+        script = self._script if self._script is not None else excerpts
         return self._run(count, re.findall(r"\S+\s*", script)[:max_tokens], cancelled)
 
     def _run(self, count: int, words: list[str], cancelled: Cancelled) -> Iterator[Generated]:

@@ -5,6 +5,7 @@ Knows SQLite's result codes and the locks that tell whether others are at work; 
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
@@ -108,7 +109,7 @@ class Access:
         return index
 
     def _to_read(self) -> Index | None:
-        if not self._path.is_file():
+        if not os.path.isfile(self._path):  # noqa: PTH113  # Path.is_file raises where it may not look
             return None
         try:
             return Index(self._path, self._files.found, read_only=True)

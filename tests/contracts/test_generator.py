@@ -228,6 +228,7 @@ def test_the_fake_says_its_script() -> None:
 
 def test_the_fake_without_a_script_says_the_first_passage() -> None:
     assert said(ScriptedGenerator(), max_tokens=500) == PUMP.passages[0]
+    assert said(ScriptedGenerator(), Prompt("i", (), "An excerpt.\n\nQuestion: Why?"), 500) == "An excerpt.\n\n"
 
 
 # The real one

@@ -24,6 +24,7 @@ FILES = 12
 LONG = {
     # A prompt that takes seconds to read and an answer that takes longer, on any machine.
     "FIELDMATE_ANSWERING__PASSAGES": "30",
+    "FIELDMATE_ANSWERING__READ_PASSAGES": "30",
     "FIELDMATE_ANSWERING__PROMPT_TOKENS": "1800",
     "FIELDMATE_GENERATOR__MAX_TOKENS": "240",
 }

@@ -279,6 +279,7 @@ def test_an_interrupted_measurement_keeps_nothing_and_leaves_no_process(
         [sys.executable, "-c", "from assistant.cli.main import main; main()", "doctor", "--tune", "--data-dir",
          str(own.home), "--generator", "own"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        env={name: value for name, value in os.environ.items() if not name.startswith("FIELDMATE_")},
     )  # fmt: skip
     assert process.stderr is not None
     assert "round 1" in process.stderr.readline()
