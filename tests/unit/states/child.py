@@ -37,7 +37,7 @@ def use(folder: str, space: str) -> None:
     sys.stdin.read()
 
 
-def as_nobody(folder: str) -> None:
+def as_nobody(_: str, folder: str) -> None:
     """Use the folder as a user who owns nothing, first for reading only; print what came of it."""
     if os.getuid() == 0:
         os.setgid(NOBODY)

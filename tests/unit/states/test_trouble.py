@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -222,17 +223,27 @@ def test_a_file_that_takes_the_folders_place_is_no_reason_to_fail(folder: Path) 
     assert folder.read_text() == "not a folder"
 
 
-def test_a_folder_that_may_not_be_written_is_read_and_left_as_it_is(folder: Path, start: Start) -> None:
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A folder that every user of the machine may look into, unlike those of the tests."""
+    with tempfile.TemporaryDirectory() as parent:
+        Path(parent).chmod(0o755)
+        yield Path(parent) / "states"
+        for path in (Path(parent), *Path(parent).rglob("*")):
+            if path.is_dir():
+                path.chmod(0o755)
+
+
+def test_a_folder_that_may_not_be_written_is_read_and_left_as_it_is(public: Path, start: Start) -> None:
+    folder = public
     states = FileStates(folder, ROOMY)
     keep(states, 1)
     states.load(key(1))
     states.close()
     for path in (*folder.rglob("*"), folder):
         path.chmod(0o555 if path.is_dir() else 0o444)
-    for parent in (folder, *folder.parents[:2]):
-        parent.chmod(0o555 | parent.stat().st_mode & 0o777)
     before = sorted((path, path.stat().st_mtime_ns) for path in folder.rglob("*"))
-    child_process = start("as_nobody")
+    child_process = start("as_nobody", folder)
     printed, errors = child_process.communicate(timeout=PATIENCE_S)
     assert child_process.returncode == 0, errors
     reading, writing = printed.splitlines()
