@@ -14,6 +14,7 @@ from typing import Any
 
 from assistant.types import Answer
 from benchmarks import measuring, product
+from benchmarks.errors import BenchmarkError
 from benchmarks.plan import Plan, Variant
 from benchmarks.prompts import Prompted
 from benchmarks.quality import metrics
@@ -42,6 +43,8 @@ def curve(
             found = {name: opened[name].answer(item.question.text) for name in turn}
             if place and all(answer.timings.first_token is not None for answer in found.values()):
                 asked.append((item, found))
+    if not asked:
+        raise BenchmarkError("No question of the curve reached the generator; give more with curve.")
     yield from _rows(plan, list(arms), asked)
 
 
