@@ -1,4 +1,7 @@
-"""Runs a command and measures the whole process: wall time, first output, peak memory. Knows no scenario."""
+"""Runs a command and measures the whole process: wall time, first output, peak memory; and is such a process.
+
+Knows no scenario.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
 
 from benchmarks.errors import BenchmarkError
 
+T = TypeVar("T")
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 """`ru_maxrss` counts KiB on Linux and bytes on macOS."""
 
@@ -70,3 +77,20 @@ def _failure(code: int, errors: bytes) -> str:
     lines = [line.strip() for line in errors.decode("utf-8", "replace").splitlines() if line.strip()]
     how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
     return f"The command {how}: {lines[-1] if lines else 'it said nothing'}"
+
+
+def answered(order: str, kind: type[T], work: Callable[[T], object]) -> int:
+    """Be a process that carries out one order, given as JSON, and writes its result to standard output as JSON.
+
+    Returns the exit code: 1 where the work failed with a sentence, which goes to standard error.
+    """
+    with os.fdopen(os.dup(1), "wb") as output:  # libraries may print: only this copy carries the result
+        os.dup2(2, 1)
+        from assistant.errors import FieldmateError
+
+        try:
+            output.write(msgspec.json.encode(work(msgspec.json.decode(order, type=kind))))
+        except (BenchmarkError, FieldmateError) as exc:
+            print(exc, file=sys.stderr)
+            return 1
+    return 0

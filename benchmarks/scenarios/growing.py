@@ -172,16 +172,7 @@ def add(order: Order) -> Added:
 
 def main() -> int:
     """The process of one step; returns the exit code."""
-    with os.fdopen(os.dup(1), "wb") as output:  # libraries may print: only this copy carries the result
-        os.dup2(2, 1)
-        from assistant.errors import FieldmateError
-
-        try:
-            output.write(msgspec.json.encode(add(msgspec.json.decode(sys.argv[1], type=Order))))
-        except (BenchmarkError, FieldmateError) as exc:
-            print(exc, file=sys.stderr)
-            return 1
-    return 0
+    return processes.answered(sys.argv[1], Order, add)
 
 
 if __name__ == "__main__":

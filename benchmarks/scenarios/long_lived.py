@@ -155,16 +155,7 @@ def _private_mb() -> float:
 
 def main() -> int:
     """One process; returns the exit code."""
-    with os.fdopen(os.dup(1), "wb") as output:  # libraries may print: only this copy carries the result
-        os.dup2(2, 1)
-        from assistant.errors import FieldmateError
-
-        try:
-            output.write(msgspec.json.encode(live(msgspec.json.decode(sys.argv[1], type=Order))))
-        except (BenchmarkError, FieldmateError) as exc:
-            print(exc, file=sys.stderr)
-            return 1
-    return 0
+    return processes.answered(sys.argv[1], Order, live)
 
 
 if __name__ == "__main__":

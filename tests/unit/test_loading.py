@@ -179,6 +179,7 @@ def test_what_no_question_can_use_or_no_core_is_free_for_is_not_begun(
     monkeypatch.setattr("assistant.wiring.Ahead", lambda make: pytest.fail("a thread was begun"))
     parts = Parts(filled)
     parts.load_ahead()
+    assert not {"_ahead", "generator"} & parts.__dict__.keys()
     parts.close()
 
 

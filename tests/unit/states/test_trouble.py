@@ -169,18 +169,6 @@ def test_what_a_living_writer_has_begun_is_left_alone(folder: Path) -> None:
 # The disk
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    try:
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"no file system of limited size can be mounted here: {error}")
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
-
-
 def test_a_disk_that_is_nearly_full_is_left_to_the_database(small_disk: Path) -> None:
     states = FileStates(small_disk / "states", 10**9)
     assert not keep(states, 1)
